@@ -1,0 +1,44 @@
+# `make demo` and `make test` need nothing but Python 3.11 or later, pip and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo-brains
+DEMO_ARGS ?=
+
+.PHONY: demo test check wheel-demo clean
+
+# torch goes first and alone, so that its pin decides which build is taken
+$(BIN)/voxpress: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test: $(BIN)/voxpress
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[check]'
+	@touch $@
+
+demo: $(BIN)/voxpress
+	$(BIN)/python -m voxpress.demo $(DEMO) $(DEMO_ARGS)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(TESTS)
+
+# mypy reads an installed copy: it would name the modules of the checkout after the checkout's folder
+check: $(VENV)/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build $(VENV)/checked
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/checked .
+	MYPYPATH=$(VENV)/checked $(BIN)/mypy --cache-dir $(VENV)/mypy-cache -p voxpress
+
+# the demo from a built wheel, in an empty environment, outside the checkout
+wheel-demo: $(VENV)/.test
+	sh .ci/wheel-demo $(BIN)/python
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,96 @@
+"""Every error that voxpress raises on purpose.
+
+Grouped by what a handler would do; each is also the natural built-in, so that code which does not know
+voxpress catches it too::
+
+    VoxpressError
+    ├── RecipeError (ValueError)               change the order
+    │   └── UnreachableError                   … it is well formed, but this backend cannot make it
+    ├── QueryError (ValueError)                change the expression given to `where`
+    ├── StoreNotFoundError (FileNotFoundError) give another path
+    ├── StoreExistsError (FileExistsError)     give another target, or resume what is there
+    ├── FormatError (ValueError)               not a store, or one that this version cannot read
+    ├── CorruptError (OSError)                 the bytes are wrong: repair or fetch again
+    ├── UnsafePathError (ValueError)           the store is not to be trusted
+    └── GenerationError (RuntimeError)         a worker or a backend failed; what is committed stays
+        └── DiskFullError (OSError)            make room and run the same command again
+
+A message says what happened, the offending value, and what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "CorruptError",
+    "DiskFullError",
+    "FormatError",
+    "GenerationError",
+    "QueryError",
+    "RecipeError",
+    "StoreExistsError",
+    "StoreNotFoundError",
+    "UnreachableError",
+    "UnsafePathError",
+    "VoxpressError",
+]
+
+
+class VoxpressError(Exception):
+    """Root of the tree: catch it to catch all that voxpress raises on purpose."""
+
+
+class RecipeError(VoxpressError, ValueError):
+    """The order is not well formed: a field is unknown, missing, of the wrong type or out of range."""
+
+
+class UnreachableError(RecipeError):
+    """The order is well formed, but the backend cannot make it (the message names the condition and its limits)."""
+
+
+class QueryError(VoxpressError, ValueError):
+    """An expression given to `where` cannot be understood."""
+
+
+class StoreNotFoundError(VoxpressError, FileNotFoundError):
+    """There is no finished store at the path."""
+
+
+class StoreExistsError(VoxpressError, FileExistsError):
+    """The target exists and is not an unfinished run of the same recipe."""
+
+
+class FormatError(VoxpressError, ValueError):
+    """The files are not a store, or are of a format version that this voxpress cannot read."""
+
+
+class UnsafePathError(VoxpressError, ValueError):
+    """A path that a store names leads out of the store."""
+
+
+class CorruptError(VoxpressError, OSError):
+    """Bytes are missing or differ from what the manifest or a checksum says.
+
+    Attributes:
+        kind: `missing`, `size`, `checksum` or `unlisted`.
+        path: the file, relative to the store.
+        samples: ids of the samples that the file holds, as far as they are known.
+    """
+
+    def __init__(self, message: str, *, kind: str, path: str, samples: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.path = path
+        self.samples = tuple(samples)
+
+
+class GenerationError(VoxpressError, RuntimeError):
+    """Making the samples failed; shards that are committed stay, and the same command resumes."""
+
+
+class DiskFullError(GenerationError, OSError):
+    """The disk is full; shards that are committed stay, and the same command resumes."""
