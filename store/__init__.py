@@ -1,0 +1,63 @@
+"""The ground floor: the format on disk, its manifest, writing and reading of shards, the table, verification.
+
+`docs/format.md` is the normative text. Zarr is imported only when a voxel is read.
+"""
+
+from __future__ import annotations
+
+from .arrays import ArraySpec, voxels_sha256
+from .cohort import Cohort, Locations, open  # noqa: A004 - read as voxpress.open
+from .files import FileRecord, hash_file, write_atomic
+from .layout import (
+    MANIFEST_NAME,
+    WORK_FOLDER,
+    array_path,
+    array_zarr_json_path,
+    group_path,
+    group_zarr_json_path,
+    metadata_path,
+    safe_path,
+    shard_path,
+)
+from .manifest import FORMAT_VERSION, Attempt, Manifest, Rejection, SplitRecord
+from .rows import rows_schema, write_rows
+from .shards import assemble_shard, encode_sample, index_bytes, parse_index
+from .verify import Problem, VerifyReport, verify
+from .zarr_metadata import array_document, document_bytes, group_document
+
+__all__ = [
+    "FORMAT_VERSION",
+    "MANIFEST_NAME",
+    "WORK_FOLDER",
+    "ArraySpec",
+    "Attempt",
+    "Cohort",
+    "FileRecord",
+    "Locations",
+    "Manifest",
+    "Problem",
+    "Rejection",
+    "SplitRecord",
+    "VerifyReport",
+    "array_document",
+    "array_path",
+    "array_zarr_json_path",
+    "assemble_shard",
+    "document_bytes",
+    "encode_sample",
+    "group_document",
+    "group_path",
+    "group_zarr_json_path",
+    "hash_file",
+    "index_bytes",
+    "metadata_path",
+    "open",
+    "parse_index",
+    "rows_schema",
+    "safe_path",
+    "shard_path",
+    "verify",
+    "voxels_sha256",
+    "write_atomic",
+    "write_rows",
+]

@@ -1,0 +1,159 @@
+"""Files of a store: written whole or not at all, read with a limit, hashed as a stream."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import CorruptError, DiskFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["ADVICE", "FileRecord", "file_size", "hash_file", "read_whole", "record_of", "write_atomic"]
+
+ADVICE = "run `voxpress repair` on the store, or fetch the file again from its source"
+"""What to do about wrong bytes."""
+
+_HASH_BLOCK = 4 * 2**20
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What the manifest says of a file.
+
+    Attributes:
+        bytes: its size.
+        sha256: hex digest of its content.
+    """
+
+    bytes: int
+    sha256: str
+
+
+def record_of(data: bytes) -> FileRecord:
+    """Record of a file that holds `data`."""
+    return FileRecord(len(data), hashlib.sha256(data).hexdigest())
+
+
+def write_atomic(path: Path, data: bytes, *, scratch: Path) -> FileRecord:
+    """Write a file so that it is there whole, and survives a power cut, or is not there at all.
+
+    A file that is already at `path` is replaced. Missing folders are made.
+
+    Args:
+        path: final name.
+        data: all of its bytes.
+        scratch: folder on the same file system for the temporary file.
+
+    Returns:
+        size and digest for the manifest.
+
+    Raises:
+        DiskFullError: the disk or the quota is full; neither `path` nor a temporary file is left.
+        OSError: the file cannot be written for another reason.
+    """
+    temporary = scratch / f"{path.name}.{secrets.token_hex(8)}"
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_through(temporary, data)
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in _DISK_FULL:
+            msg = f"no room left for {path} ({len(data)} bytes); free some and run the same command again to resume"
+            raise DiskFullError(msg) from error
+        raise
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return record_of(data)
+
+
+def read_whole(path: Path, relative: str, *, most: int, record: FileRecord | None = None) -> bytes:
+    """Read a file of a store that is small enough to hold in memory.
+
+    Args:
+        path: where it is.
+        relative: what the store calls it, for messages.
+        most: limit in bytes, checked before anything is allocated.
+        record: what the manifest says of it, if that is known.
+
+    Raises:
+        CorruptError: missing, not a plain file, over the limit, or not what the manifest says.
+    """
+    size = file_size(path, relative)
+    if size > most:
+        msg = f"{relative} has {size} bytes, the limit is {most}; do not trust this store: get it again from its source"
+        raise CorruptError(msg, kind="size", path=relative)
+    with path.open("rb") as file:
+        data = file.read(size + 1)
+    if len(data) != (record.bytes if record else size):
+        msg = f"{relative} has {len(data)} bytes, {record.bytes if record else size} were expected; {ADVICE}"
+        raise CorruptError(msg, kind="size", path=relative)
+    if record and record_of(data) != record:
+        msg = f"{relative} does not have the sha256 of the manifest; {ADVICE}"
+        raise CorruptError(msg, kind="checksum", path=relative)
+    return data
+
+
+def file_size(path: Path, relative: str) -> int:
+    """Size of a plain file.
+
+    Raises:
+        CorruptError: missing, or a folder, pipe or device, on which a read could hang.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        msg = f"{relative} is missing; {ADVICE}"
+        raise CorruptError(msg, kind="missing", path=relative) from error
+    if not stat.S_ISREG(status.st_mode):
+        msg = f"{relative} is not a plain file; {ADVICE}"
+        raise CorruptError(msg, kind="missing", path=relative)
+    return status.st_size
+
+
+def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> FileRecord:
+    """Hash a file without holding it in memory.
+
+    Args:
+        path: the file.
+        progress: called with the bytes that are done, after each block.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_HASH_BLOCK):
+            digest.update(block)
+            size += len(block)
+            if progress:
+                progress(size)
+    return FileRecord(size, digest.hexdigest())
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename last; only POSIX can open a folder for that."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

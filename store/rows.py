@@ -1,0 +1,95 @@
+"""The Parquet files: one row a sample, one row group a shard, plain columns that need no voxpress to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from ..errors import FormatError
+from .files import FileRecord, write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["ARRAY_COLUMN", "SCHEMA_METADATA", "check_rows_schema", "rows_schema", "write_rows"]
+
+ARRAY_COLUMN = pa.struct([("path", pa.string()), ("index", pa.int64())])
+"""Type of the column of an array: its folder in the store, and the sample's slot in it."""
+
+SCHEMA_METADATA = {"synthetic": "true", "voxpress_format": "1"}
+
+
+def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: Sequence[str]) -> pa.Schema:
+    """Columns of a data set in their order on disk.
+
+    Args:
+        conditions: name → `number` (float64) or `category` (string).
+        measured: names without the prefix `measured_`.
+        arrays: names of the arrays, `image` first.
+
+    Raises:
+        FormatError: two columns have the same name.
+    """
+    kinds = {"number": pa.float64(), "category": pa.string()}
+    fields: list[tuple[str, Any]] = [
+        ("sample_id", pa.string()),
+        ("index", pa.int64()),
+        ("split", pa.string()),
+        *((name, kinds[kind]) for name, kind in conditions.items()),
+        *((f"measured_{name}", pa.float64()) for name in measured),
+        ("seed", pa.int64()),
+        ("attempt", pa.int32()),
+        ("backend", pa.string()),
+        ("quality", pa.string()),
+        *((name, ARRAY_COLUMN) for name in arrays),
+        *((f"{name}_sha256", pa.string()) for name in arrays),
+        ("is_synthetic", pa.bool_()),
+    ]
+    names = [name for name, _ in fields]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        msg = f"the table would have two columns named {', '.join(twice)}; rename the condition"
+        raise FormatError(msg)
+    return pa.schema(fields, metadata=SCHEMA_METADATA)
+
+
+def write_rows(path: Path, groups: Sequence[pa.Table], *, scratch: Path) -> FileRecord:
+    """Write one Parquet file.
+
+    Args:
+        path: final name.
+        groups: rows of one shard each, all with the same columns; a shard of holes is a table without rows.
+        scratch: as in `write_atomic`.
+
+    Returns:
+        size and digest for the manifest.
+
+    Raises:
+        FormatError: no group at all, or groups whose columns differ.
+    """
+    import pyarrow.parquet as pq
+
+    if not groups or any(group.schema != groups[0].schema for group in groups):
+        msg = f"{path.name} needs at least one group of rows, all with the same columns"
+        raise FormatError(msg)
+    schema = groups[0].schema.with_metadata(SCHEMA_METADATA)
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_index=True) as writer:
+        for group in groups:
+            writer.write_table(group.cast(schema), row_group_size=max(group.num_rows, 1))
+    return write_atomic(path, sink.getvalue().to_pybytes(), scratch=scratch)
+
+
+def check_rows_schema(schema: pa.Schema, arrays: Sequence[str], where: str) -> None:
+    """Check that a file has the columns that reading needs.
+
+    Raises:
+        FormatError: one is missing or of another type.
+    """
+    needed = {"sample_id": pa.string(), "split": pa.string(), **dict.fromkeys(arrays, ARRAY_COLUMN)}
+    for name, kind in needed.items():
+        found = schema.field(name).type if schema.names.count(name) == 1 else "nothing"
+        if found != kind:
+            msg = f"{where} must have one column {name!r} of type {kind}, got {found}; get it again from its source"
+            raise FormatError(msg)

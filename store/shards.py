@@ -1,0 +1,127 @@
+"""Bytes of a shard file, as Zarr v3's `sharding_indexed` codec has them. Pure functions; no file is opened.
+
+A shard is the compressed inner chunks of its samples one after the other in C order, so that a sample is one
+contiguous range, then the index: for each inner chunk of the shard, in C order, offset and number of bytes as
+uint64 (both 2^64 - 1 where the chunk is all background and left out), then the crc32c of the index as uint32. All
+numbers are little endian. (zarr-python writes Morton order, which spreads a sample over up to twice its bytes.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from .arrays import ArraySpec
+
+__all__ = ["MISSING", "assemble_shard", "encode_sample", "index_bytes", "parse_index"]
+
+MISSING = 2**64 - 1
+"""Offset and size, in the index, of an inner chunk that is left out."""
+
+_LEVEL = 1
+_CRC_BYTES = 4
+
+
+def encode_sample(spec: ArraySpec, voxels: NDArray[Any]) -> list[bytes | None]:
+    """Compress one sample.
+
+    Args:
+        spec: of the array.
+        voxels: ``(x, y, z)``, of the array's shape and dtype.
+
+    Returns:
+        the inner chunks in C order, each ``zstd(bytes) + crc32c``; None for one that is all zero.
+
+    Raises:
+        ValueError: shape or dtype differ from the array's.
+    """
+    if voxels.shape != spec.shape or voxels.dtype != np.dtype(spec.dtype):
+        msg = f"array {spec.name!r} needs {spec.dtype} of shape {spec.shape}, got {voxels.dtype} of {voxels.shape}"
+        raise ValueError(msg)
+    from numcodecs.zstd import Zstd
+
+    zstd = Zstd(level=_LEVEL)
+    planes = np.ascontiguousarray(voxels, dtype=spec.numpy_dtype)
+    slabs = (planes[start : start + spec.chunk[0]] for start in range(0, spec.shape[0], spec.chunk[0]))
+    return [_with_crc(bytes(zstd.encode(slab))) if slab.any() else None for slab in slabs]
+
+
+def assemble_shard(spec: ArraySpec, samples: Sequence[Sequence[bytes | None] | None]) -> bytes:
+    """Put encoded samples into the bytes of one shard file.
+
+    Args:
+        spec: of the array.
+        samples: results of `encode_sample` in slot order; None for a hole. Where there are fewer than
+            ``spec.shard_samples``, the rest of the shard is missing.
+
+    Raises:
+        ValueError: too many samples, or a sample with the wrong number of inner chunks.
+    """
+    if len(samples) > spec.shard_samples:
+        msg = f"a shard of array {spec.name!r} holds {spec.shard_samples} samples, got {len(samples)}"
+        raise ValueError(msg)
+    index = np.full((spec.shard_samples * spec.chunks_per_sample, 2), MISSING, dtype="<u8")
+    body: list[bytes] = []
+    offset = 0
+    for slot, chunks in enumerate(samples):
+        if chunks is not None and len(chunks) != spec.chunks_per_sample:
+            msg = f"a sample of array {spec.name!r} has {spec.chunks_per_sample} inner chunks, got {len(chunks)}"
+            raise ValueError(msg)
+        for number, chunk in enumerate(chunks or ()):
+            if chunk is not None:
+                index[slot * spec.chunks_per_sample + number] = offset, len(chunk)
+                body.append(chunk)
+                offset += len(chunk)
+    return b"".join([*body, _with_crc(index.tobytes())])
+
+
+def index_bytes(spec: ArraySpec) -> int:
+    """Size of the index at the end of each shard file of the array, its crc32c included."""
+    return 16 * spec.shard_samples * spec.chunks_per_sample + _CRC_BYTES
+
+
+def parse_index(spec: ArraySpec, tail: bytes, file_bytes: int) -> NDArray[np.uint64]:
+    """Read the index of a shard.
+
+    Args:
+        spec: of the array.
+        tail: the last `index_bytes` bytes of the file.
+        file_bytes: size of the whole file.
+
+    Returns:
+        ``(shard_samples, chunks_per_sample, 2)``: offset and size of each inner chunk, or twice `MISSING`.
+
+    Raises:
+        ValueError: wrong length, wrong crc32c, or a range that is not inside the file.
+    """
+    if len(tail) != index_bytes(spec) or file_bytes < len(tail):
+        msg = f"the index of a shard has {index_bytes(spec)} bytes, got {len(tail)} of a file of {file_bytes}"
+        raise ValueError(msg)
+    if tail[-_CRC_BYTES:] != _crc(tail[:-_CRC_BYTES]):
+        msg = "the crc32c of the shard's index is wrong"
+        raise ValueError(msg)
+    index = np.frombuffer(tail, dtype="<u8", count=len(tail) // 8 // 2 * 2).reshape(-1, 2)
+    offset, size = index[:, 0], index[:, 1]
+    end = np.uint64(file_bytes - len(tail))
+    missing = (offset == MISSING) & (size == MISSING)
+    inside = (offset <= end) & (size <= end - np.minimum(offset, end)) & (size > _CRC_BYTES)
+    if not (missing | inside).all():
+        msg = "the shard's index names bytes that are not in the file"
+        raise ValueError(msg)
+    return index.astype(np.uint64).reshape(spec.shard_samples, spec.chunks_per_sample, 2)
+
+
+def _with_crc(data: bytes) -> bytes:
+    return data + _crc(data)
+
+
+def _crc(data: bytes) -> bytes:
+    import google_crc32c
+
+    return int(google_crc32c.value(data)).to_bytes(_CRC_BYTES, "little")

@@ -1,0 +1,162 @@
+"""Holding every file of a store against its manifest."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import CorruptError, FormatError, UnsafePathError, VoxpressError
+from .cohort import open as open_store
+from .files import ADVICE, file_size, hash_file
+from .layout import MANIFEST_NAME, array_zarr_json_path, is_editable, safe_path
+from .parsing import parse_json
+from .zarr_metadata import check_array_document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .cohort import Cohort
+    from .files import FileRecord
+
+    Progress = Callable[[int, int], None]
+
+__all__ = ["Problem", "VerifyReport", "verify"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with a store.
+
+    Attributes:
+        kind: `missing`, `size`, `checksum`, `unlisted`, `unsafe` (a link that leads out) or `format` (contradiction).
+        path: the file, relative to the store.
+        samples: ids of the samples that it holds, as far as they are known.
+        message: what happened and what to do next.
+    """
+
+    kind: str
+    path: str
+    samples: tuple[str, ...] = ()
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyReport:
+    """Outcome of `verify`.
+
+    Attributes:
+        files, bytes: how many were listed in the manifest.
+        problems: what is wrong; empty for a sound store.
+    """
+
+    files: int
+    bytes: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify(path: str | os.PathLike[str], *, progress: Progress | None = None) -> VerifyReport:
+    """Check size and sha256 of every listed file, and look for files that are not listed.
+
+    Also checks that `zarr.json` and manifest agree, and that the rows are those of the slots that are not holes.
+
+    Args:
+        path: folder of the store.
+        progress: called with bytes done and bytes in all.
+
+    Raises:
+        StoreNotFoundError, FormatError, UnsafePathError: as `open`; all else is a `Problem`.
+    """
+    cohort = open_store(path)
+    files = cohort.manifest.files
+    total = sum(record.bytes for record in files.values())
+    problems = [*_check_files(cohort, total, progress), *_unlisted(cohort)]
+    broken = {problem.path for problem in problems}
+    problems += [*_check_arrays(cohort, broken), *_check_rows(cohort, broken)]
+    return VerifyReport(files=len(files), bytes=total, problems=tuple(problems))
+
+
+def _check_files(cohort: Cohort, total: int, progress: Progress | None) -> Iterator[Problem]:
+    done = 0
+    for relative, record in sorted(cohort.manifest.files.items()):
+        try:
+            _check_file(cohort.path, relative, record, _from(done, total, progress))
+        except CorruptError as error:
+            yield Problem(kind=error.kind, path=relative, samples=cohort.samples_in(relative), message=str(error))
+        except UnsafePathError as error:
+            yield Problem(kind="unsafe", path=relative, samples=cohort.samples_in(relative), message=str(error))
+        done += record.bytes
+        if progress:
+            progress(done, total)
+
+
+def _from(start: int, total: int, progress: Progress | None) -> Callable[[int], None] | None:
+    """Progress within one file, given what was done before it."""
+    return progress and (lambda done: progress(start + done, total))
+
+
+def _check_file(root: Path, relative: str, record: FileRecord, progress: Callable[[int], None] | None) -> None:
+    file = safe_path(root, relative)
+    if (size := file_size(file, relative)) != record.bytes:
+        msg = f"{relative} has {size} bytes, the manifest says {record.bytes}; {ADVICE}"
+        raise CorruptError(msg, kind="size", path=relative)
+    if hash_file(file, progress=progress) != record:
+        msg = f"{relative} does not have the sha256 of the manifest; {ADVICE}"
+        raise CorruptError(msg, kind="checksum", path=relative)
+
+
+def _unlisted(cohort: Cohort) -> Iterator[Problem]:
+    """Files that nobody vouches for; links to folders are named, not followed."""
+    for relative in sorted(_walk(cohort.path)):
+        if relative in cohort.manifest.files or relative == MANIFEST_NAME or is_editable(relative):
+            continue
+        msg = f"{relative} is not in the manifest, so no part of this data set; remove it, or write a new version"
+        yield Problem(kind="unlisted", path=relative, message=msg)
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [name for name in folders if name not in links and not _is_hidden(name)]
+        yield from ((here / name).relative_to(root).as_posix() for name in [*names, *links] if not _is_hidden(name))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _check_arrays(cohort: Cohort, broken: set[str]) -> Iterator[Problem]:
+    manifest = cohort.manifest
+    for split in manifest.split_names:
+        for spec in cohort.specs.values():
+            relative = array_zarr_json_path(split, spec.name)
+            if relative in broken:
+                continue
+            try:
+                document = parse_json(safe_path(cohort.path, relative).read_bytes(), relative)
+                check_array_document(document, spec, manifest.splits[split].slots, relative)
+                _check_holes(document["attributes"].get("holes"), manifest.holes(split), relative)
+            except FormatError as error:
+                yield Problem(kind="format", path=relative, message=str(error))
+
+
+def _check_holes(found: object, expected: list[int], relative: str) -> None:
+    if found != expected:
+        msg = f"{relative}: attributes.holes must be the rejected slots {str(expected)[:200]}, got {str(found)[:200]}"
+        raise FormatError(msg)
+
+
+def _check_rows(cohort: Cohort, broken: set[str]) -> Iterator[Problem]:
+    if any(path in broken for split in cohort.manifest.splits for path in cohort.manifest.metadata_files(split)):
+        return
+    try:
+        _ = cohort.table
+    except VoxpressError as error:
+        yield Problem(kind="format", path="metadata", message=str(error))

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny_store as tiny
+from voxpress import store
+from voxpress.store.parsing import canonical_json
+
+SHARD = "volumes/train.zarr/image/c.1.0.0.0"
+IDS = ("tiny-000004", "tiny-000006", "tiny-000007")
+
+
+def found(path) -> list[tuple[str, str]]:
+    report = store.verify(path)
+    assert report.ok is (not report.problems)
+    assert all(problem.message for problem in report.problems)
+    return [(problem.kind, problem.path) for problem in report.problems]
+
+
+def test_a_sound_store_is_ok(sealed_store) -> None:
+    report = store.verify(sealed_store)
+    assert report.problems == ()
+    sizes = [path.stat().st_size for path in sealed_store.rglob("*") if path.is_file() and path.name != "voxpress.json"]
+    assert (report.files, report.bytes) == (len(sizes), sum(sizes))
+
+
+def test_progress_only_grows_and_ends_at_the_total(sealed_store) -> None:
+    calls: list[tuple[int, int]] = []
+    report = store.verify(sealed_store, progress=lambda done, total: calls.append((done, total)))
+    assert calls == sorted(calls)
+    assert calls[-1] == (report.bytes, report.bytes)
+
+
+def test_progress_ends_at_the_total_though_files_are_missing(tiny_store) -> None:
+    (tiny_store / SHARD).unlink()
+    calls: list[tuple[int, int]] = []
+    report = store.verify(tiny_store, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (report.bytes, report.bytes)
+
+
+def test_a_missing_shard_names_its_samples(tiny_store) -> None:
+    (tiny_store / SHARD).unlink()
+    [problem] = store.verify(tiny_store).problems
+    assert (problem.kind, problem.path, problem.samples) == ("missing", SHARD, IDS)
+    assert "repair" in problem.message
+
+
+def test_a_cut_shard(tiny_store) -> None:
+    (tiny_store / SHARD).write_bytes((tiny_store / SHARD).read_bytes()[:-1])
+    assert found(tiny_store) == [("size", SHARD)]
+
+
+@pytest.mark.parametrize("file", [SHARD, "recipe.yaml", "metadata/train-00000-of-00001.parquet"])
+def test_a_flipped_bit(tiny_store, file: str) -> None:
+    data = bytearray((tiny_store / file).read_bytes())
+    data[5] ^= 1
+    (tiny_store / file).write_bytes(data)
+    assert found(tiny_store) == [("checksum", file)]
+
+
+@pytest.mark.parametrize("file", ["volumes/train.zarr/image/c.9.0.0.0", "metadata/extra.parquet", "notes.txt", "a/b"])
+def test_a_file_that_is_not_listed(tiny_store, file: str) -> None:
+    (tiny_store / file).parent.mkdir(exist_ok=True)
+    (tiny_store / file).write_bytes(b"x")
+    assert found(tiny_store) == [("unlisted", file)]
+
+
+@pytest.mark.parametrize("file", ["README.md", "croissant.json", "quality/report.json", ".gitattributes", ".cache/x"])
+def test_what_people_add_is_no_problem(tiny_store, file: str) -> None:
+    (tiny_store / file).parent.mkdir(exist_ok=True)
+    (tiny_store / file).write_bytes(b"x")
+    assert found(tiny_store) == []
+
+
+def test_a_link_that_leads_out_is_not_hashed(tiny_store, tmp_path) -> None:
+    (tmp_path / "copy").write_bytes((tiny_store / SHARD).read_bytes())
+    (tiny_store / SHARD).unlink()
+    (tiny_store / SHARD).symlink_to(tmp_path / "copy")
+    assert found(tiny_store) == [("unsafe", SHARD)]
+
+
+def test_a_linked_folder_is_named_and_not_followed(tiny_store, tmp_path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret").write_text("x")
+    (tiny_store / "volumes" / "more").symlink_to(tmp_path / "outside")
+    assert found(tiny_store) == [("unlisted", "volumes/more")]
+
+
+def test_an_affine_that_differs_from_the_manifest(tiny_store) -> None:
+    file = "volumes/validation.zarr/label/zarr.json"
+    document = json.loads((tiny_store / file).read_text())
+    document["attributes"]["affine"][0][3] = 0.0
+    (tiny_store / file).write_bytes(canonical_json(document))
+    tiny.rewrite(tiny_store)
+    [problem] = store.verify(tiny_store).problems
+    assert (problem.kind, problem.path) == ("format", file)
+    assert "affine" in problem.message
+
+
+def test_holes_that_differ_from_the_manifest(tiny_store) -> None:
+    file = "volumes/train.zarr/image/zarr.json"
+    document = json.loads((tiny_store / file).read_text())
+    document["attributes"]["holes"] = []
+    (tiny_store / file).write_bytes(canonical_json(document))
+    tiny.rewrite(tiny_store)
+    assert found(tiny_store) == [("format", file)]
+
+
+def test_rows_that_differ_from_the_manifest(tiny_store) -> None:
+    import pyarrow.parquet as pq
+
+    file = tiny_store / "metadata/validation-00000-of-00001.parquet"
+    rows = pq.read_table(file).to_pylist()
+    rows[1]["sample_id"] = rows[0]["sample_id"]
+    store.write_rows(file, [pq.read_table(file).from_pylist(rows, schema=tiny.schema())], scratch=tiny_store.parent)
+    tiny.rewrite(tiny_store)
+    [problem] = store.verify(tiny_store).problems
+    assert problem.kind == "format"
+    assert "sample_id twice" in problem.message
