@@ -1,0 +1,28 @@
+"""What faces Hugging Face: loading a data set with `datasets`, its volumes lazy."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .detach import detach
+
+if TYPE_CHECKING:
+    from .load import load_dataset
+    from .volume import LazyVolume, Volume
+
+__all__ = ["LazyVolume", "Volume", "detach", "load_dataset"]
+
+_HOMES = {"LazyVolume": "volume", "Volume": "volume", "load_dataset": "load"}
+
+
+def __getattr__(name: str) -> object:
+    # datasets and torch take seconds to import, so they wait until something of this room is used
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
