@@ -1,0 +1,1 @@
+"""What makes: recipe, cohort, backends, engines."""

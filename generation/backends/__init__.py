@@ -1,0 +1,1 @@
+"""Backends that come with voxpress; others register themselves, see `registry`."""

@@ -1,0 +1,112 @@
+"""Shards over the processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
+from typing import TYPE_CHECKING, Any
+
+from ...errors import GenerationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..journal import ShardRecord
+    from ..shard_maker import ShardJob, ShardMaker
+
+__all__ = ["run_local"]
+
+_POLL_S = 0.5
+
+
+class _StoppedError(Exception):
+    """The run was stopped between two samples."""
+
+
+def run_local(
+    maker: ShardMaker, jobs: Sequence[ShardJob], *, workers: int, on_sample: Callable[[int], None]
+) -> Iterator[ShardRecord]:
+    """Makes shards, and gives each as soon as it is committed, in no order of its own.
+
+    Args:
+        maker: makes one shard.
+        jobs: the shards to make.
+        workers: processes; with 1, the shards are made in this one.
+        on_sample: called with the number of samples that were finished since the last call.
+
+    Raises:
+        GenerationError: a worker died, or what `ShardMaker.make` raises. Committed shards stay.
+    """
+    if workers == 1 or len(jobs) <= 1:
+        for job in jobs:
+            yield maker.make(job, on_sample=lambda: on_sample(1))
+        return
+    context = multiprocessing.get_context("spawn")
+    # this process reads and sets them without a lock, which a worker that is killed could hold for ever
+    done, stop = context.Value("q", 0), context.RawValue("b", 0)
+    pool = ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=_start, initargs=(maker, done, stop)
+    )
+    try:
+        # the largest first, so that no worker is left with a long one at the end
+        waiting = {pool.submit(_make, job) for job in sorted(jobs, key=lambda job: -len(job.rows))}
+        yield from _as_committed(waiting, done, on_sample)
+    except BrokenProcessPool as error:
+        msg = (
+            "a worker process died, most likely for want of memory; what is committed stays: run the same command "
+            "again, with fewer workers if it happens again (a script of your own must call generate under "
+            '`if __name__ == "__main__":`)'
+        )
+        raise GenerationError(msg) from error
+    finally:
+        stop.value = 1
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _as_committed(
+    waiting: set[Future[ShardRecord]], done: Any, on_sample: Callable[[int], None]
+) -> Iterator[ShardRecord]:
+    told = 0
+    while waiting:
+        finished, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        now = done.get_obj().value
+        if now > told:
+            on_sample(now - told)
+            told = now
+        for future in finished:
+            yield future.result()
+
+
+# What a worker process works with, set once by `_start`.
+_worker: dict[str, Any] = {}
+
+
+def _start(maker: ShardMaker, done: Any, stop: Any) -> None:
+    # Ctrl-C reaches every process of the terminal: the parent alone decides, and tells by `stop`
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _worker.update(maker=maker, done=done, stop=stop)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel])
+    os._exit(1)
+
+
+def _make(job: ShardJob) -> ShardRecord:
+    record: ShardRecord = _worker["maker"].make(job, on_sample=_count)
+    return record
+
+
+def _count() -> None:
+    with _worker["done"].get_lock():
+        _worker["done"].value += 1
+    if _worker["stop"].value:
+        raise _StoppedError

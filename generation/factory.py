@@ -1,0 +1,189 @@
+"""The factory: a recipe becomes a store, by any number of workers, resumable, always the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreExistsError
+from ..store import MANIFEST_NAME, WORK_FOLDER, Manifest
+from .arrays import specs_of
+from .cohort import draw_cohort
+from .differences import differences
+from .engines import run_local
+from .finishing import finish
+from .journal import Journal
+from .lock import lock_of
+from .recipe import load_people
+from .registry import load_backend
+from .shard_maker import Row, ShardJob, ShardMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .backend import Backend
+    from .cohort import CohortPlan
+    from .recipe import Recipe
+
+__all__ = ["Progress", "Run", "generate", "plan_jobs"]
+
+PEOPLE_NAME = "people.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        samples: to make in all.
+        done: finished, those of earlier runs included.
+    """
+
+    samples: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What came of a run.
+
+    Attributes:
+        manifest: of the finished store.
+        made: samples made by this run; the rest was there.
+        ignored_columns: of the people file.
+    """
+
+    manifest: Manifest
+    made: int
+    ignored_columns: tuple[str, ...]
+
+
+def generate(
+    recipe: Recipe,
+    target: str | Path,
+    *,
+    people_folder: str | Path = ".",
+    workers: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+    load: Callable[[], Backend] | None = None,
+    arrange: Callable[[Sequence[ShardJob]], Sequence[ShardJob]] | None = None,
+) -> Run:
+    """Makes the data set of a recipe.
+
+    Run again after any interruption, it goes on from the shards that are committed; run again on a finished store of
+    the same recipe, it does nothing.
+
+    Args:
+        recipe: the order.
+        target: folder of the data set: new, empty, or an unfinished or finished run of the same recipe.
+        people_folder: where the recipe's people file lies.
+        workers: processes.
+        progress: told after each sample.
+        load: gives the backend, in place of the installed one of the recipe's name; picklable.
+        arrange: another sequence of the shards. It does not change a byte.
+
+    Raises:
+        RecipeError: the recipe does not fit the backend.
+        UnreachableError: the backend cannot make a row.
+        StoreExistsError: the target holds something else.
+        GenerationError: making a sample failed; run it again to resume.
+        DiskFullError: no room; make some and run it again.
+    """
+    if workers < 1:
+        msg = f"workers must be at least 1, got {workers}"
+        raise ValueError(msg)
+    target = Path(target)
+    load = load or partial(load_backend, recipe.backend.name, recipe.backend.options, recipe.grid)
+    backend = load()
+    people = load_people(recipe, people_folder)
+    plan = draw_cohort(recipe, backend, people)
+    beside = _beside(recipe, people_folder)
+    _refuse_foreign(target)
+    lock = lock_of(backend)
+    order: dict[str, Any] = {"files": {name: data.decode() for name, data in beside.items()}, "lock": lock}
+    if (target / MANIFEST_NAME).exists():
+        return Run(manifest=_finished(target, beside, lock), made=0, ignored_columns=plan.ignored_columns)
+    specs = specs_of(recipe, backend)
+    with Journal(target) as journal:
+        if (target / MANIFEST_NAME).exists():  # another run has finished it while this one was waiting for its turn
+            return Run(manifest=_finished(target, beside, lock), made=0, ignored_columns=plan.ignored_columns)
+        committed = journal.begin(order)
+        jobs = [job for job in plan_jobs(plan) if (job.split, job.number) not in committed]
+        report = _Reporter(plan.rows, plan.rows - sum(len(job.rows) for job in jobs), progress)
+        maker = ShardMaker(load=load, specs=specs, seed=recipe.seed, target=target)
+        made = run_local(maker, arrange(jobs) if arrange else jobs, workers=workers, on_sample=report.add)
+        records = [*committed.values(), *made]
+        manifest = finish(
+            target,
+            recipe=recipe,
+            backend=backend,
+            specs=specs,
+            lock=lock,
+            records=records,
+            beside=beside,
+            scratch=journal.scratch,
+        )
+        journal.clear()
+    return Run(manifest=manifest, made=sum(len(job.rows) for job in jobs), ignored_columns=plan.ignored_columns)
+
+
+def plan_jobs(plan: CohortPlan) -> list[ShardJob]:
+    """The shards of a cohort, with all that a worker needs to know."""
+    return [
+        ShardJob(split=shard.split, number=shard.number, rows=tuple(_row(plan, index) for index in shard.indices))
+        for shard in plan.shards()
+    ]
+
+
+def _row(plan: CohortPlan, index: int) -> Row:
+    order = plan.order(index)
+    return Row(sample_id=plan.sample_id(index), index=index, slot=int(plan.slot[index]), conditions=order.conditions)
+
+
+class _Reporter:
+    def __init__(self, samples: int, done: int, tell: Callable[[Progress], None] | None) -> None:
+        self._samples, self._done, self._tell = samples, done, tell
+        self.add(0)
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._tell:
+            self._tell(Progress(samples=self._samples, done=self._done))
+
+
+def _beside(recipe: Recipe, folder: str | Path) -> Mapping[str, bytes]:
+    """The files that make the order whole: with them alone, the data set can be made again."""
+    if recipe.people is None:
+        return {"recipe.yaml": recipe.to_yaml().encode()}
+    people = (Path(folder) / recipe.people.path).read_bytes()
+    moved = recipe.replaced(people={"path": PEOPLE_NAME, "sha256": recipe.people.sha256})
+    return {"recipe.yaml": moved.to_yaml().encode(), PEOPLE_NAME: people}
+
+
+def _refuse_foreign(target: Path) -> None:
+    ours = (MANIFEST_NAME, WORK_FOLDER)
+    if target.exists() and not target.is_dir():
+        msg = f"the target {target} is a file; give a folder that is new or empty"
+        raise StoreExistsError(msg)
+    if target.is_dir() and any(target.iterdir()) and not any((target / name).exists() for name in ours):
+        msg = f"the target {target} is not empty and holds no run of voxpress; give a folder that is new or empty"
+        raise StoreExistsError(msg)
+
+
+def _finished(target: Path, beside: Mapping[str, bytes], lock: Mapping[str, Mapping[str, str]]) -> Manifest:
+    manifest = Manifest.from_bytes((target / MANIFEST_NAME).read_bytes(), str(target / MANIFEST_NAME))
+    there = {
+        name: (target / name).read_bytes().decode(errors="replace") if (target / name).exists() else None
+        for name in beside
+    }
+    ordered = {name: data.decode() for name, data in beside.items()}
+    if differing := [*differences(there, ordered), *differences(manifest.lock, lock, "lock")]:
+        msg = (
+            f"the target {target} holds a finished data set of another order ({'; '.join(differing)}); "
+            "give a folder that is new or empty"
+        )
+        raise StoreExistsError(msg)
+    Journal(target).clear()
+    return manifest
