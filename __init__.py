@@ -1,5 +1,87 @@
-"""voxpress: makes, judges, publishes and streams synthetic 3D medical data sets."""
+"""voxpress: makes, judges, publishes and streams synthetic 3D medical data sets.
+
+Make a data set, pick rows by their attributes, and read voxels::
+
+    import voxpress as vp
+
+    cohort = vp.generate("recipe.yaml", "brains/")
+    women = vp.open("brains/").where("age >= 70 and sex == 'F'")
+    women[0]["image"]                                              # numpy, (x, y, z)
+    rows = vp.load_dataset("brains/", split="train")               # a Hugging Face data set, volumes lazy
+    stream = vp.loaders.VolumeStream(women, batch_size=2, patch=(96, 96, 96))
+
+Nothing heavy is imported before it is used.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from . import errors
+from .errors import (
+    CorruptError,
+    DiskFullError,
+    FormatError,
+    GenerationError,
+    QueryError,
+    RecipeError,
+    StoreExistsError,
+    StoreNotFoundError,
+    UnreachableError,
+    UnsafePathError,
+    VoxpressError,
+)
+
+if TYPE_CHECKING:
+    from . import builder, cards, generation, loaders, press, quality, store
+    from .builder import detach, load_dataset
+    from .press import generate
+    from .store import open, verify  # noqa: A004 - read as voxpress.open
+
+__all__ = [
+    "CorruptError",
+    "DiskFullError",
+    "FormatError",
+    "GenerationError",
+    "QueryError",
+    "RecipeError",
+    "StoreExistsError",
+    "StoreNotFoundError",
+    "UnreachableError",
+    "UnsafePathError",
+    "VoxpressError",
+    "__version__",
+    "builder",
+    "cards",
+    "detach",
+    "errors",
+    "generate",
+    "generation",
+    "load_dataset",
+    "loaders",
+    "open",
+    "press",
+    "quality",
+    "store",
+    "verify",
+]
+
 __version__ = "0.1.0"
+
+_ROOMS = frozenset({"builder", "cards", "generation", "loaders", "press", "quality", "store"})
+_HOMES = {"detach": "builder", "generate": "press", "load_dataset": "builder", "open": "store", "verify": "store"}
+
+
+def __getattr__(name: str) -> object:
+    # arrow, torch, monai and datasets take seconds to import, so they wait until something of their room is used
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return __all__

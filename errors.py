@@ -20,7 +20,7 @@ A message says what happened, the offending value, and what to do next.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +86,14 @@ class CorruptError(VoxpressError, OSError):
         self.kind = kind
         self.path = path
         self.samples = tuple(samples)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # what worker processes raise is pickled, and a keyword-only argument is not in `args`
+        return _corrupt_error, (str(self), self.kind, self.path, self.samples)
+
+
+def _corrupt_error(message: str, kind: str, path: str, samples: tuple[str, ...]) -> CorruptError:
+    return CorruptError(message, kind=kind, path=path, samples=samples)
 
 
 class GenerationError(VoxpressError, RuntimeError):

@@ -8,6 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
+import tiny_factory
 import tiny_store as tiny
 
 if TYPE_CHECKING:
@@ -31,3 +32,11 @@ def sealed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_store(sealed_store: Path, tmp_path: Path) -> Path:
     """A copy of the small store, for a test to damage."""
     return shutil.copytree(sealed_store, tmp_path / "tiny-brains")
+
+
+@pytest.fixture(scope="session")
+def pressed_balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the factory makes of the order of `tiny_factory` when nothing goes wrong; a test must not write to it."""
+    target = tmp_path_factory.mktemp("pressed") / "tiny-balls"
+    tiny_factory.press(tiny_factory.order(), target)
+    return target

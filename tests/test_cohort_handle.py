@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tiny_store as tiny
+
 from voxpress import store
 from voxpress.errors import CorruptError, FormatError, QueryError, StoreNotFoundError
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from voxpress import store
 from voxpress.errors import CorruptError, DiskFullError
 from voxpress.store.files import read_whole

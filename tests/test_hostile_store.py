@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import tiny_store as tiny
 from numcodecs.zstd import Zstd
+
 from voxpress import store
 from voxpress.errors import CorruptError, FormatError, UnsafePathError, VoxpressError
 from voxpress.store.parsing import canonical_json

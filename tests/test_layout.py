@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from voxpress.errors import UnsafePathError
 from voxpress.store import layout
 

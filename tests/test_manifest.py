@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 import tiny_store as tiny
+
 from voxpress import store
 from voxpress.errors import FormatError, UnsafePathError, VoxpressError
 from voxpress.store import manifest as manifest_module

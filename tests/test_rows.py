@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_store as tiny
+
 from voxpress import store
 from voxpress.errors import FormatError
 

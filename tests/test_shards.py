@@ -8,9 +8,10 @@ import tiny_store as tiny
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zarr.storage import MemoryStore
+
 from voxpress import store
 from voxpress.store.shards import MISSING
-from zarr.storage import MemoryStore
 
 SPEC = tiny.SPECS["image"]
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import tiny_store as tiny
+
 from voxpress import store
 from voxpress.store.parsing import canonical_json
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+
 from voxpress.errors import QueryError
 from voxpress.store.where import matching_rows, parse
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_store as tiny
+
 from voxpress import store
 from voxpress.errors import FormatError
 from voxpress.store.zarr_metadata import check_array_document
