@@ -117,16 +117,16 @@ def preview_cohort(
         KeyError: a column of `captions` does not exist.
         CorruptError: the bytes of a volume are missing or wrong.
     """
-    scans = [_scan(cohort, row, captions, labelled=label_overlay) for row in rows]
+    scans = [_scan(cohort, row, captions) for row in rows]
     return preview(scans, columns=columns, label_overlay=label_overlay, panel_height=panel_height)
 
 
-def _scan(cohort: Cohort, row: int, captions: Sequence[str] | None, *, labelled: bool) -> Scan:
+def _scan(cohort: Cohort, row: int, captions: Sequence[str] | None) -> Scan:
     one = cohort.select([row])
     values = one.table.to_pylist()[0]
     images, labels = ([spec for spec in one.specs.values() if spec.kind == kind] for kind in ("image", "label"))
     image = (images or labels)[0]
-    label = labels[0] if labels and labelled else None
+    label = labels[0] if labels else None
     return Scan(
         image=one.read(0, image.name),
         spacing_mm=image.spacing_mm,
