@@ -82,9 +82,7 @@ def fidelity(subjects: int, spacing: float) -> str:
     """Ordered against measured."""
     made = make(recipe_of(spacing, subjects, 1, "ventricular_volume_ml=8:80"), spacing)
     kept = [m for m in made if not m["reasons"]]
-    rows: list[list[object]] = []
-    for name in ORDERED:
-        rows.append(agreement(f"`{name}`, label map", kept, name, [m["measured"][name] for m in kept]))
+    rows = [agreement(f"`{name}`, label map", kept, name, [m["measured"][name] for m in kept]) for name in ORDERED]
     seen = [m["seen"] for m in kept]
     rows.append(agreement(f"`{ORDERED[0]}`, seen in the image", kept, ORDERED[0], seen))
     jacobian = [m["measured"]["minimum_jacobian"] for m in kept]

@@ -13,6 +13,7 @@ import tempfile
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def cached_arrays(name: str, *, version: int, build: Callable[[], Arrays]) -> tu
     """
     packages = "-".join(f"{package}{installed(package)}" for package in _BUILT_WITH)
     path = _folder() / f"{name}-v{version}-{packages}.npz"
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError):
+    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, BadZipFile):
         kept = _read(path)
         if kept is not None:
             return kept
