@@ -8,6 +8,7 @@ import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def run_local(
     )
     try:
         # the largest first, so that no worker is left with a long one at the end
-        waiting = {pool.submit(_make, job) for job in sorted(jobs, key=lambda job: -len(job.rows))}
+        with _no_ctrl_c():
+            waiting = {pool.submit(_make, job) for job in sorted(jobs, key=lambda job: -len(job.rows))}
         yield from _as_committed(waiting, done, on_sample)
     except BrokenProcessPool as error:
         msg = (
@@ -82,12 +84,28 @@ def _as_committed(
             yield future.result()
 
 
+@contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    """Holds Ctrl-C back, which reaches every process of a terminal: the parent alone decides, and tells by `stop`.
+
+    Processes that are started meanwhile keep it held back, so that it cannot hit them before they are ready for it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # What a worker process works with, set once by `_start`.
 _worker: dict[str, Any] = {}
 
 
 def _start(maker: ShardMaker, done: Any, stop: Any) -> None:
-    # Ctrl-C reaches every process of the terminal: the parent alone decides, and tells by `stop`
+    # once more, for where a signal cannot be held back
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker.update(maker=maker, done=done, stop=stop)
     threading.Thread(target=_end_with_parent, daemon=True).start()

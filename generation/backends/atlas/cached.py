@@ -67,7 +67,7 @@ def _digest(arrays: Arrays) -> str:
 
 
 def _read(path: Path) -> tuple[Arrays, str] | None:
-    with np.load(path, allow_pickle=False) as stored:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = {key: stored[key] for key in stored.files if key != "sha256"}
         digest = str(stored["sha256"])
     return (arrays, digest) if _digest(arrays) == digest else None
