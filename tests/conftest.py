@@ -8,10 +8,15 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
+import tiny_brains
 import tiny_factory
 import tiny_store as tiny
+from command_line import Said, apart
+
+from voxpress import cli
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 # `datasets` reads these when it is imported: no test may use the network or the user's cache
@@ -39,4 +44,41 @@ def pressed_balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the factory makes of the order of `tiny_factory` when nothing goes wrong; a test must not write to it."""
     target = tmp_path_factory.mktemp("pressed") / "tiny-balls"
     tiny_factory.press(tiny_factory.order(), target)
+    return target
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Runs a command in this process: an exception that nobody tells of fails the test."""
+
+    def run(*arguments: object) -> Said:
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stopped:
+            code = stopped.code
+        return Said(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the recipe in `tiny_brains`."""
+    path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
+    path.write_text(tiny_brains.TEXT)
+    return path
+
+
+@pytest.fixture(scope="session")
+def generated(recipe: Path) -> tuple[Path, Said]:
+    """The data set of that recipe, made by two workers, and what the command line said."""
+    target = recipe.parent / "brains"
+    return target, apart("generate", recipe, "-o", target, "--workers", 2)
+
+
+@pytest.fixture(scope="session")
+def brains(generated: tuple[Path, Said]) -> Path:
+    """The data set of that recipe; a test must not write to it."""
+    target, said = generated
+    assert said.code == 0, said.err
     return target
