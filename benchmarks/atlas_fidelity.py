@@ -71,16 +71,15 @@ def one(task: tuple[float, Order]) -> dict[str, object]:
     }
 
 
-def make(recipe: Recipe, spacing: float) -> list[dict[str, object]]:
+def make(pool: ProcessPoolExecutor, recipe: Recipe, spacing: float) -> list[dict[str, object]]:
     """All samples of a recipe, on all cores."""
     plan = draw_cohort(recipe, backend_of(spacing)[0])
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        return list(pool.map(one, [(spacing, plan.order(i)) for i in range(plan.rows)]))
+    return list(pool.map(one, [(spacing, plan.order(i)) for i in range(plan.rows)]))
 
 
-def fidelity(subjects: int, spacing: float) -> str:
+def fidelity(pool: ProcessPoolExecutor, subjects: int, spacing: float) -> str:
     """Ordered against measured."""
-    made = make(recipe_of(spacing, subjects, 1, "ventricular_volume_ml=8:80"), spacing)
+    made = make(pool, recipe_of(spacing, subjects, 1, "ventricular_volume_ml=8:80"), spacing)
     kept = [m for m in made if not m["reasons"]]
     rows = [agreement(f"`{name}`, label map", kept, name, [m["measured"][name] for m in kept]) for name in ORDERED]
     seen = [m["seen"] for m in kept]
@@ -121,11 +120,11 @@ def boundary(spacing: float) -> str:
     )
 
 
-def groups(size: int) -> str:
+def groups(pool: ProcessPoolExecutor, size: int) -> str:
     """Measured means by age, sex and diagnosis against the formulas."""
     rows: list[list[object]] = []
     for age, sex, diagnosis in product(AGES, SEXES, DIAGNOSES):
-        made = make(recipe_of(2.0, size, age, f"age={age}", f"sex={sex}", f"diagnosis={diagnosis}"), 2.0)
+        made = make(pool, recipe_of(2.0, size, age, f"age={age}", f"sex={sex}", f"diagnosis={diagnosis}"), 2.0)
         kept = [m for m in made if not m["reasons"]]
         known = {name: np.array([m["ordered"][name] for m in kept]) for name in ("age", "intracranial_volume_ml")}
         known |= {"sex": np.array([sex] * len(kept)), "diagnosis": np.array([diagnosis] * len(kept))}
@@ -155,14 +154,16 @@ def main() -> None:
     parser.add_argument("--group", type=int, default=30)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    sections = {
-        "fidelity": f"{fidelity(args.subjects, args.spacing)}\n\n{boundary(args.spacing)}",
-        "groups": groups(args.group),
-    }
-    for name, text in sections.items():
-        print(text)
-        if args.write:
-            write_section(DOCS / "atlas.md", name, text)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        tell(args, "fidelity", f"{fidelity(pool, args.subjects, args.spacing)}\n\n{boundary(args.spacing)}")
+        tell(args, "groups", groups(pool, args.group))
+
+
+def tell(args: argparse.Namespace, name: str, text: str) -> None:
+    """Prints a section, and writes it into the document if that is asked for."""
+    print(text, flush=True)
+    if args.write:
+        write_section(DOCS / "atlas.md", name, text)
 
 
 if __name__ == "__main__":
