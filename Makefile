@@ -8,13 +8,14 @@ DEMO_ARGS ?=
 .PHONY: demo test check wheel-demo clean
 
 # torch goes first and alone, so that its pin decides which build is taken
-$(BIN)/voxpress: pyproject.toml constraints.txt
+$(VENV)/.demo: pyproject.toml constraints.txt
+	@echo 'Installing into $(VENV): some minutes, once.'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.test: $(BIN)/voxpress
+$(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
@@ -22,7 +23,7 @@ $(VENV)/.check: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[check]'
 	@touch $@
 
-demo: $(BIN)/voxpress
+demo: $(VENV)/.demo
 	$(BIN)/python -m voxpress.demo $(DEMO) $(DEMO_ARGS)
 
 test: $(VENV)/.test
@@ -34,6 +35,7 @@ check: $(VENV)/.check
 	$(BIN)/ruff format --check .
 	rm -rf build $(VENV)/checked
 	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/checked .
+	rm -rf build
 	MYPYPATH=$(VENV)/checked $(BIN)/mypy --cache-dir $(VENV)/mypy-cache -p voxpress
 
 # the demo from a built wheel, in an empty environment, outside the checkout

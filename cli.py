@@ -1,0 +1,168 @@
+"""The command line: what can be asked, and how problems are told.
+
+What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
+
+Exit codes: 0 done; 1 something failed, or `verify` found problems; 2 a mistake in what was asked; 130 stopped by
+Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .commands.console import MistakeError, printable
+from .errors import QueryError, RecipeError, StoreExistsError, StoreNotFoundError, VoxpressError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_MISTAKES = (MistakeError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
+_SET = """\
+changes of the recipe with --set NAME=VALUE, as often as needed:
+  --set age=70:85 --set sex=F          a condition: a range, or one value
+  --set diagnosis=CN*0.7,AD*0.3        a choice with weights; CN,AD for equal ones
+  --set wmh_volume_ml=population       drawn from the published formula
+  --set image.shape=80,112,80          any other field of the recipe, by its path"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: as typed after `voxpress`; None for those of this process.
+
+    Returns:
+        the exit code.
+    """
+    asked = _parser().parse_args(arguments)
+    try:
+        code: int = import_module(f".commands.{asked.command}", __package__).run(asked)
+        sys.stdout.flush()
+    except (VoxpressError, MistakeError) as error:
+        _tell(str(error))
+        return 2 if isinstance(error, _MISTAKES) else 1
+    except BrokenPipeError:
+        # whoever read the output has seen enough; what is still buffered must not be written at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        _tell(str(error))
+        return 1
+    except KeyboardInterrupt:
+        _tell("stopped" + ("; run the same command again to resume" if asked.command == "generate" else ""))
+        return 130
+    return code
+
+
+def _tell(problem: str) -> None:
+    first, *more = problem.splitlines() or [""]
+    print(f"voxpress: {printable(first)}", *map(printable, more), sep="\n", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="voxpress",
+        description="Makes, judges and reads synthetic 3D medical data sets.",
+        epilog="Start with: voxpress generate -o brains && voxpress preview brains -o look.png",
+    )
+    parser.add_argument("--version", action="version", version=f"voxpress {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    _generate(commands)
+    _recipe(commands)
+    _sample(commands)
+    _info(commands)
+    _verify(commands)
+    _preview(commands)
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction, name: str, text: str, epilog: str = "") -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    first, _, _ = text.partition("\n")
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=first.rstrip(".").lower(),
+        description=text,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return made
+
+
+def _generate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = "Makes a data set.\n\nStopped at any time, the same command goes on from what is there."
+    parser = _command(commands, "generate", text, _SET)
+    _ordering(parser)
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+
+
+def _recipe(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Checks a recipe and shows whom it orders.\n\n"
+        "Prints it with every default spelled out; the cohort follows as comments, so the output is a recipe too."
+    )
+    parser = _command(commands, "recipe", text, _SET)
+    _ordering(parser)
+    parser.add_argument("--example", action="store_true", help="print a commented recipe to start from")
+
+
+def _sample(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = "Makes one sample of a recipe alone, for a look.\n\nIt equals the sample of the whole data set."
+    parser = _command(commands, "sample", text, _SET)
+    _ordering(parser)
+    parser.add_argument("--index", type=int, required=True, metavar="I", help="row of the cohort, from 0")
+    parser.add_argument("--attempt", type=int, default=0, metavar="N", help="which attempt at it (default 0)")
+    output = "picture, or NIfTI image; its label map then goes to FILE_label.nii.gz"
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.png|FILE.nii.gz", help=output)
+
+
+def _info(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _command(commands, "info", "Says what a data set holds.")
+    _path(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _verify(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = "Holds every byte of a data set against its manifest.\n\nOne line a problem; exit code 1 if there is one."
+    _path(_command(commands, "verify", text))
+
+
+def _preview(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _command(commands, "preview", "Draws some samples in three planes.")
+    _path(parser)
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.png")
+    where = """only samples for which this is true: "age >= 70 and sex == 'F'" """
+    parser.add_argument("--where", metavar="EXPR", help=where.strip())
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--rows", metavar="0,3,7", help="these rows (of those that --where leaves)")
+    which.add_argument("-n", type=_positive, default=8, metavar="N", help="so many rows, evenly spread (default 8)")
+    parser.add_argument("--no-overlay", action="store_true", help="without the label map")
+
+
+def _ordering(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="YAML file; without it, eight brains")
+    parser.add_argument("--samples", type=int, metavar="N", help="number of samples, in place of the recipe's")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed, in place of the recipe's")
+    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME=VALUE", help="see below")
+
+
+def _path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="folder of the data set")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

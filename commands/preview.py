@@ -1,0 +1,55 @@
+"""`voxpress preview`: a picture of some samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .console import MistakeError
+from .picture import png_path, write_png
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..store import Cohort
+
+__all__ = ["run"]
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Draws the samples into a PNG."""
+    from ..cards import preview_cohort
+    from ..store import open as open_store
+
+    path = png_path(asked.output)
+    cohort = open_store(asked.path)
+    if asked.where:
+        cohort = cohort.where(asked.where)
+    rows = _rows(asked, cohort)
+    write_png(preview_cohort(cohort, rows, label_overlay=not asked.no_overlay), path)
+    print(f"{path}: {len(rows):,} of {len(cohort):,} samples")
+    return 0
+
+
+def _rows(asked: argparse.Namespace, cohort: Cohort) -> list[int]:
+    where = f" for which {asked.where}" if asked.where else ""
+    if not len(cohort):
+        msg = f"{asked.path} has no sample{where}; ask for others"
+        raise MistakeError(msg)
+    if asked.rows is None:
+        return _spread(asked.n, len(cohort))
+    try:
+        rows = [int(row) for row in asked.rows.split(",")]
+    except ValueError:
+        msg = f"--rows must be whole numbers with commas between, such as 0,3,7, got {asked.rows!r}"
+        raise MistakeError(msg) from None
+    beyond = [row for row in rows if not 0 <= row < len(cohort)]
+    if beyond:
+        msg = f"--rows must be from 0 to {len(cohort) - 1}, the samples{where} of {asked.path}, got {beyond[0]}"
+        raise MistakeError(msg)
+    return rows
+
+
+def _spread(wanted: int, there: int) -> list[int]:
+    """Rows from the first to the last at even distances."""
+    count = min(wanted, there)
+    return [row * (there - 1) // max(count - 1, 1) for row in range(count)]

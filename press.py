@@ -1,0 +1,191 @@
+"""The press: a recipe becomes a data set with its card, or one sample for a look."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .cards import dataset_card
+from .generation.arrays import quantised, specs_of
+from .generation.cohort import draw_cohort
+from .generation.factory import generate as make
+from .generation.recipe import Recipe, load_people, load_recipe, recipe_from
+from .generation.registry import load_backend
+from .quality import check_sample
+from .store import open as open_store
+from .store import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from .generation.backend import Order
+    from .generation.factory import Progress
+    from .store import ArraySpec, Cohort
+
+    AnyRecipe: TypeAlias = Recipe | Mapping[str, Any] | str | os.PathLike[str]
+
+__all__ = ["Pressed", "Proof", "available_cpus", "fulfil", "generate", "sample"]
+
+_CARD_NAME = "README.md"
+_CARD_SCRATCH = ".voxpress-card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressed:
+    """What came of an order.
+
+    Attributes:
+        cohort: the finished data set.
+        made: samples made by this run; the rest was there.
+        ignored_columns: columns of the people file that no condition uses.
+    """
+
+    cohort: Cohort
+    made: int
+    ignored_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One sample made alone, without a store: what printers call a proof.
+
+    Attributes:
+        sample_id, split: as its row in the data set has them.
+        order: what the backend was asked for.
+        volumes: array → (x, y, z) integers, as the store would hold them.
+        specs: array → affine, scale, offset, labels.
+        measured: measure → value.
+        reasons: codes of what is wrong with it; a data set takes the first attempt that has none.
+    """
+
+    sample_id: str
+    split: str
+    order: Order
+    volumes: Mapping[str, NDArray[Any]]
+    specs: Mapping[str, ArraySpec]
+    measured: Mapping[str, float]
+    reasons: tuple[str, ...]
+
+
+def generate(
+    recipe: AnyRecipe,
+    target: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    people_folder: str | os.PathLike[str] | None = None,
+) -> Cohort:
+    """Makes the data set of a recipe, with its card, and opens it.
+
+    Stopped at any time and called again, it goes on from what is committed; called again on a finished data set of the
+    same recipe, it makes nothing. Call it under ``if __name__ == "__main__"`` in a script: workers are new processes
+    that import the script.
+
+    Args:
+        recipe: path of a YAML file, plain data as in one, or a `Recipe`.
+        target: folder of the data set: new, empty, or an earlier run of the same recipe.
+        workers: processes; None for one a CPU. There are never more than shards, and the bytes do not depend on it.
+        progress: told after each sample.
+        people_folder: where the people file of a recipe lies that is no file itself; None for the working folder.
+
+    Raises:
+        RecipeError: the recipe is not well formed, or does not fit the backend.
+        UnreachableError: the backend cannot make a row of it.
+        StoreExistsError: the target holds something else.
+        GenerationError: making a sample failed, or the disk is full; call it again to resume.
+
+    Example:
+        >>> cohort = generate({"name": "brains", "samples": 8}, "brains/")   # doctest: +SKIP
+    """
+    pressed = fulfil(recipe, target, workers=workers, progress=progress, people_folder=people_folder)
+    if pressed.ignored_columns:
+        columns = ", ".join(pressed.ignored_columns)
+        warnings.warn(f"no condition uses these columns of the people file: {columns}", stacklevel=2)
+    return pressed.cohort
+
+
+def fulfil(
+    recipe: AnyRecipe,
+    target: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    people_folder: str | os.PathLike[str] | None = None,
+) -> Pressed:
+    """`generate`, and what it did; nothing is warned of."""
+    order, folder = _read(recipe, people_folder)
+    target = Path(target)
+    workers = available_cpus() if workers is None else workers
+    run = make(order, target, people_folder=folder, workers=workers, progress=progress)
+    cohort = open_store(target)
+    _write_card(cohort, order)
+    return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
+
+
+def sample(
+    recipe: AnyRecipe, index: int, attempt: int = 0, *, people_folder: str | os.PathLike[str] | None = None
+) -> Proof:
+    """Makes one sample of a recipe alone: the same voxels that the whole data set holds.
+
+    Args:
+        recipe: as for `generate`.
+        index: row of the cohort.
+        attempt: which one; later ones matter only where `Proof.reasons` says that those before are refused.
+        people_folder: as for `generate`.
+
+    Raises:
+        RecipeError, UnreachableError: as for `generate`.
+        IndexError: the cohort has no such row.
+    """
+    order, folder = _read(recipe, people_folder)
+    backend = load_backend(order.backend.name, order.backend.options, order.grid)
+    plan = draw_cohort(order, backend, load_people(order, folder))
+    wanted = plan.order(index, attempt)
+    specs = specs_of(order, backend)
+    (made,) = backend.generate([wanted])
+    reasons = made.faults or check_sample(made.volumes, specs, measured=made.measured, ordered=wanted.conditions)
+    return Proof(
+        sample_id=plan.sample_id(index),
+        split=plan.split_of(index),
+        order=wanted,
+        volumes={name: quantised(made.volumes[name], spec) for name, spec in specs.items() if name in made.volumes},
+        specs=specs,
+        measured=made.measured,
+        reasons=tuple(reasons),
+    )
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tuple[Recipe, Path]:
+    """The recipe, and the folder of its people file."""
+    if isinstance(recipe, str | os.PathLike):
+        return load_recipe(Path(recipe)), Path(recipe).parent
+    folder = Path(people_folder or ".")
+    return recipe if isinstance(recipe, Recipe) else recipe_from(recipe, folder=folder), folder
+
+
+def _write_card(cohort: Cohort, recipe: Recipe) -> None:
+    """Writes the card once: from then on it belongs to the publisher, who edits it."""
+    path = cohort.path / _CARD_NAME
+    if path.exists():
+        return
+    backend = load_backend(recipe.backend.name, recipe.backend.options, recipe.grid)
+    card = dataset_card(cohort.manifest, backend=backend.name, conditions=backend.conditions, measures=backend.measures)
+    scratch = cohort.path / _CARD_SCRATCH
+    try:
+        write_atomic(path, card.encode(), scratch=scratch)
+    finally:
+        if scratch.exists():
+            scratch.rmdir()
