@@ -35,9 +35,6 @@ _LARGE: Final = 0.06
 _GAP: Final = 8
 _MARGIN: Final = 20
 _FOOTER: Final = "Synthetic data, not for clinical use. Radiological view: the patient's right is on the left."
-_BOOKKEEPING: Final = frozenset(
-    {"attempt", "backend", "index", "is_synthetic", "quality", "sample_id", "seed", "split"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,9 +130,7 @@ def _scan(cohort: Cohort, row: int, captions: Sequence[str] | None) -> Scan:
         label=None if label is None else one.read(0, label.name),
         labels={} if label is None else dict(label.labels or {}),
         title=str(values["sample_id"]),
-        details=_details(
-            values, [name for name in values if _is_condition(name, one)] if captions is None else captions
-        ),
+        details=_details(values, one.conditions if captions is None else captions),
     )
 
 
@@ -145,12 +140,6 @@ def _details(values: Mapping[str, Any], names: Sequence[str]) -> str:
         msg = f"captions names {', '.join(map(repr, unknown))}; the table has the columns {', '.join(values)}"
         raise KeyError(msg)
     return ", ".join(f"{name} {_value(values[name])}" for name in names)
-
-
-def _is_condition(name: str, cohort: Cohort) -> bool:
-    return not (
-        name in _BOOKKEEPING or name in cohort.specs or name.endswith("_sha256") or name.startswith("measured_")
-    )
 
 
 def _value(value: object) -> str:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _MEASURED = "measured_"
-_BOOKKEEPING = frozenset({"attempt", "backend", "index", "is_synthetic", "quality", "sample_id", "seed", "split"})
 _MOST_REJECTED = 10
 
 
@@ -118,19 +117,8 @@ def _columns(cohort: Cohort) -> list[str]:
 
 
 def _conditions(cohort: Cohort) -> dict[str, list[Any]]:
-    return {
-        name: cohort.table[name].to_pylist()
-        for name in cohort.table.column_names
-        if name not in _BOOKKEEPING | cohort.specs.keys()
-        and not name.startswith(_MEASURED)
-        and not _is_digest(name, cohort)
-    }
+    return {name: cohort.table[name].to_pylist() for name in cohort.conditions}
 
 
 def _measures(cohort: Cohort) -> dict[str, list[Any]]:
-    names = [name for name in cohort.table.column_names if name.startswith(_MEASURED)]
-    return {name.removeprefix(_MEASURED): cohort.table[name].to_pylist() for name in names}
-
-
-def _is_digest(name: str, cohort: Cohort) -> bool:
-    return name in {f"{array}_sha256" for array in cohort.specs}
+    return {name.removeprefix(_MEASURED): cohort.table[name].to_pylist() for name in cohort.measures}

@@ -32,7 +32,7 @@ IMAGE_DTYPE: Final = torch.float32
 # MONAI does this only once its own DataLoader is used; before, torch's gives a batch the affine of its first item.
 default_collate_fn_map[MetaTensor] = collate_meta_tensor_fn
 
-_BOOKKEEPING: Final = frozenset({"attempt", "backend", "is_synthetic", "quality", "seed", "split"})
+_IDENTITY: Final = ("sample_id", "index")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class ItemReader:
             each key as a `MetaTensor` of shape (1, x, y, z), `sample_id`, `index`, the conditions and the measures.
         """
         position = self._checked(position)
-        item = _values(self.cohort.table, position)
+        item = _values(self.cohort, position)
         for key in self.keys:
             spec = self.cohort.specs[key]
             voxels = to_tensor(self.cohort.read(position, key, box), spec, self.dtype)
@@ -119,16 +119,15 @@ def _meta(spec: ArraySpec, affine: NDArray[np.float64], sample_id: str) -> dict[
     return meta
 
 
-def _values(table: pa.Table, position: int) -> dict[str, Any]:
-    """The row without its bookkeeping; a missing value becomes NaN or "", as collating knows no None."""
-    fields = [field for field in table.schema if _is_value(field)]
-    row = table.select([field.name for field in fields]).slice(position, 1).to_pylist()[0]
-    return {f.name: _missing(f.type) if row[f.name] is None else row[f.name] for f in fields}
+def _values(cohort: Cohort, position: int) -> dict[str, Any]:
+    """Identity, conditions and measures of a row."""
+    return filled(cohort.table.select([*_IDENTITY, *cohort.conditions, *cohort.measures]).slice(position, 1))
 
 
-def _is_value(field: pa.Field) -> bool:
-    name = field.name
-    return name not in _BOOKKEEPING and not name.endswith("_sha256") and not pa.types.is_nested(field.type)
+def filled(row: pa.Table) -> dict[str, Any]:
+    """The values of a table of one row; a missing one becomes NaN or "", as collating knows no None."""
+    values = row.to_pylist()[0]
+    return {f.name: _missing(f.type) if values[f.name] is None else values[f.name] for f in row.schema}
 
 
 def _missing(kind: pa.DataType) -> float | str:

@@ -15,6 +15,7 @@ from ..errors import CorruptError, FormatError, QueryError, StoreNotFoundError, 
 from .files import read_whole
 from .layout import MANIFEST_NAME, WORK_FOLDER, array_path, parse_shard_path, safe_path
 from .manifest import MOST_MANIFEST_BYTES, Manifest
+from .rows import MEASURED, condition_columns
 from .volumes import Volumes
 
 if TYPE_CHECKING:
@@ -154,6 +155,16 @@ class Cohort:
         if self._table is None:
             self._table = self._store.table.take(self._rows)
         return self._table
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Columns of the table that say what was ordered."""
+        return condition_columns(self.table.schema, self.specs)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Columns of the table that say what the volumes show, each ``measured_…``."""
+        return tuple(name for name in self.table.schema.names if name.startswith(MEASURED))
 
     @property
     def locations(self) -> Locations:

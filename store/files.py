@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ADVICE", "FileRecord", "file_size", "hash_file", "read_whole", "record_of", "write_atomic"]
 
-ADVICE = "run `voxpress repair` on the store, or fetch the file again from its source"
+ADVICE = "copy the file again from its source, or delete the folder and make the data set again from its recipe"
 """What to do about wrong bytes."""
 
 _HASH_BLOCK = 4 * 2**20

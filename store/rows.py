@@ -10,13 +10,26 @@ from ..errors import FormatError
 from .files import FileRecord, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["ARRAY_COLUMN", "SCHEMA_METADATA", "check_rows_schema", "rows_schema", "write_rows"]
+__all__ = [
+    "ARRAY_COLUMN",
+    "MEASURED",
+    "SCHEMA_METADATA",
+    "check_rows_schema",
+    "condition_columns",
+    "rows_schema",
+    "write_rows",
+]
 
 ARRAY_COLUMN = pa.struct([("path", pa.string()), ("index", pa.int64())])
 """Type of the column of an array: its folder in the store, and the sample's slot in it."""
+
+MEASURED = "measured_"
+"""What the name of a measure's column begins with."""
+
+_BOOKKEEPING = frozenset({"sample_id", "index", "split", "seed", "attempt", "backend", "quality", "is_synthetic"})
 
 SCHEMA_METADATA = {"synthetic": "true", "voxpress_format": "1"}
 
@@ -38,7 +51,7 @@ def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: 
         ("index", pa.int64()),
         ("split", pa.string()),
         *((name, kinds[kind]) for name, kind in conditions.items()),
-        *((f"measured_{name}", pa.float64()) for name in measured),
+        *((f"{MEASURED}{name}", pa.float64()) for name in measured),
         ("seed", pa.int64()),
         ("attempt", pa.int32()),
         ("backend", pa.string()),
@@ -52,6 +65,17 @@ def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: 
         msg = f"the table would have two columns named {', '.join(twice)}; rename the condition"
         raise FormatError(msg)
     return pa.schema(fields, metadata=SCHEMA_METADATA)
+
+
+def condition_columns(schema: pa.Schema, arrays: Iterable[str]) -> tuple[str, ...]:
+    """The columns that say what was ordered: all that are not of `rows_schema` itself, in their order.
+
+    Args:
+        schema: of a table.
+        arrays: names of the arrays.
+    """
+    known = _BOOKKEEPING | {column for name in arrays for column in (name, f"{name}_sha256")}
+    return tuple(name for name in schema.names if name not in known and not name.startswith(MEASURED))
 
 
 def write_rows(path: Path, groups: Sequence[pa.Table], *, scratch: Path) -> FileRecord:

@@ -44,7 +44,7 @@ def test_a_missing_shard_names_its_samples(tiny_store) -> None:
     (tiny_store / SHARD).unlink()
     [problem] = store.verify(tiny_store).problems
     assert (problem.kind, problem.path, problem.samples) == ("missing", SHARD, IDS)
-    assert "repair" in problem.message
+    assert "from its source" in problem.message
 
 
 def test_a_cut_shard(tiny_store) -> None:

@@ -123,10 +123,10 @@ def test_missing_values_can_be_collated(cohort):
     assert not math.isnan(item["age"])
     import pyarrow as pa
 
-    from voxpress.loaders.items import _values
+    from voxpress.loaders.items import filled
 
     table = pa.table({"age": pa.array([None], pa.float64()), "sex": pa.array([None], pa.string())})
-    values = _values(table, 0)
+    values = filled(table)
     assert math.isnan(values["age"])
     assert values["sex"] == ""
 

@@ -86,18 +86,24 @@ def _as_committed(
 
 @contextmanager
 def _no_ctrl_c() -> Iterator[None]:
-    """Holds Ctrl-C back, which reaches every process of a terminal: the parent alone decides, and tells by `stop`.
+    """Puts Ctrl-C off, which reaches every process of a terminal: the parent alone decides, and tells by `stop`.
 
-    Processes that are started meanwhile keep it held back, so that it cannot hit them before they are ready for it.
+    Processes that are started meanwhile keep it blocked, so that it cannot hit them before they are ready for it. In
+    this one, other threads may still get it, so its handler waits too.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if came and callable(handler):
+        handler(signal.SIGINT, None)
 
 
 # What a worker process works with, set once by `_start`.

@@ -74,8 +74,9 @@ def sample_grid(field: torch.Tensor, axes_mm: Sequence[torch.Tensor]) -> torch.T
     Returns:
         `(C, …)`; beyond the box, the values of its nearest face.
     """
-    for axis, (low, coordinates) in enumerate(zip(LOW_MM, axes_mm, strict=True), start=1):
-        position = ((coordinates - low) / COARSE_MM).clamp(0, field.shape[axis] - 1)
+    # x comes last: when the field is largest, whole planes are copied
+    for axis in (3, 2, 1):
+        position = ((axes_mm[axis - 1] - LOW_MM[axis - 1]) / COARSE_MM).clamp(0, field.shape[axis] - 1)
         before = position.floor().long().clamp(max=field.shape[axis] - 2)
         weight = (position - before).reshape([-1 if a == axis else 1 for a in range(4)])
         field = torch.lerp(field.index_select(axis, before), field.index_select(axis, before + 1), weight)
