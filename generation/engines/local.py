@@ -47,17 +47,26 @@ def run_local(
         for job in jobs:
             yield maker.make(job, on_sample=lambda: on_sample(1))
         return
+    with _ctrl_c_put_off() as heed_ctrl_c:
+        yield from _run_pool(maker, jobs, min(workers, len(jobs)), on_sample, heed_ctrl_c)
+
+
+def _run_pool(
+    maker: ShardMaker,
+    jobs: Sequence[ShardJob],
+    workers: int,
+    on_sample: Callable[[int], None],
+    heed_ctrl_c: Callable[[], None],
+) -> Iterator[ShardRecord]:
     context = multiprocessing.get_context("spawn")
     # this process reads and sets them without a lock, which a worker that is killed could hold for ever
     done, stop = context.Value("q", 0), context.RawValue("b", 0)
-    pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=_start, initargs=(maker, done, stop)
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(maker, done, stop))
     try:
         # the largest first, so that no worker is left with a long one at the end
-        with _no_ctrl_c():
+        with _blocked_in_children():
             waiting = {pool.submit(_make, job) for job in sorted(jobs, key=lambda job: -len(job.rows))}
-        yield from _as_committed(waiting, done, on_sample)
+        yield from _as_committed(waiting, done, on_sample, heed_ctrl_c)
     except BrokenProcessPool as error:
         msg = (
             "a worker process died, most likely for want of memory; what is committed stays: run the same command "
@@ -71,11 +80,12 @@ def run_local(
 
 
 def _as_committed(
-    waiting: set[Future[ShardRecord]], done: Any, on_sample: Callable[[int], None]
+    waiting: set[Future[ShardRecord]], done: Any, on_sample: Callable[[int], None], heed_ctrl_c: Callable[[], None]
 ) -> Iterator[ShardRecord]:
     told = 0
     while waiting:
         finished, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        heed_ctrl_c()
         now = done.get_obj().value
         if now > told:
             on_sample(now - told)
@@ -85,25 +95,49 @@ def _as_committed(
 
 
 @contextmanager
-def _no_ctrl_c() -> Iterator[None]:
-    """Puts Ctrl-C off, which reaches every process of a terminal: the parent alone decides, and tells by `stop`.
+def _ctrl_c_put_off() -> Iterator[Callable[[], None]]:
+    """Gives a function that does what Ctrl-C does, if it came.
 
-    Processes that are started meanwhile keep it blocked, so that it cannot hit them before they are ready for it. In
-    this one, other threads may still get it, so its handler waits too.
+    An exception out of the blue could leave a lock of `concurrent.futures` closed, and the pool could never shut down.
+    Whoever presses it twice gets it at once.
     """
-    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
-        yield
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
         return
     came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    handler = signal.getsignal(signal.SIGINT)
+
+    def heed() -> None:
+        if came and callable(handler):
+            handler(signal.SIGINT, None)
+
+    def put_off(number: int, _: object) -> None:
+        came.append(number)
+        if len(came) > 1:
+            heed()
+
+    signal.signal(signal.SIGINT, put_off)
+    try:
+        yield heed
+        heed()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
+def _blocked_in_children() -> Iterator[None]:
+    """Processes that are started meanwhile never get Ctrl-C, which reaches every process of a terminal.
+
+    The parent alone decides, and tells by `stop`.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        signal.signal(signal.SIGINT, handler)
-    if came and callable(handler):
-        handler(signal.SIGINT, None)
 
 
 # What a worker process works with, set once by `_start`.
