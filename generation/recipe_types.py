@@ -92,12 +92,36 @@ class BackendOrder(_Strict):
         return {"name": self.name, **self.options}
 
 
+_FIELD_OF_VIEW_MM = (160.0, 224.0, 160.0)
+
+
 class ImageOrder(_Strict):
-    """The voxel grid and the stored type; the defaults are those of the 100,000 brains of 2022."""
+    """The voxel grid and the stored type; the defaults are those of the 100,000 brains of 2022.
+
+    Of shape and spacing, one that is left out is chosen so that the grid holds their field of view, 160×224×160 mm.
+    """
 
     shape: Annotated[tuple[int, int, int], BeforeValidator(_Side)] = (160, 224, 160)
     spacing_mm: Annotated[tuple[float, float, float], BeforeValidator(_Spacing)] = (1.0, 1.0, 1.0)
     dtype: Literal["uint8", "uint16", "int16"] = "uint8"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or ("shape" in raw) == ("spacing_mm" in raw):
+            return raw
+        given = raw.get("shape", raw.get("spacing_mm"))
+        if (
+            not isinstance(given, list | tuple)
+            or len(given) != len(_FIELD_OF_VIEW_MM)
+            or not all(map(_positive, given))
+        ):
+            # told by the field itself
+            return raw
+        ratios = [side / each for side, each in zip(_FIELD_OF_VIEW_MM, given, strict=True)]
+        if "shape" in raw:
+            return raw | {"spacing_mm": [round(max(ratios), 6)] * 3}
+        return raw | {"shape": [math.ceil(ratio - 1e-6) for ratio in ratios]}
 
     @field_validator("dtype", mode="before")
     @classmethod
@@ -106,6 +130,10 @@ class ImageOrder(_Strict):
             must = "uint8, uint16 or int16"
             raise invalid(must, raw)
         return raw
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
 class PeopleFile(_Strict):

@@ -325,3 +325,19 @@ def test_importing_voxpress_does_not_import_pydantic():
 
 def test_columns():
     assert parse_recipe(MINIMAL + "conditions: {age: {column: years}}").conditions["age"] == Column(column="years")
+
+
+@pytest.mark.parametrize(
+    ("image", "shape", "spacing_mm"),
+    [
+        ("{}", (160, 224, 160), (1.0, 1.0, 1.0)),
+        ("{shape: [80, 112, 80]}", (80, 112, 80), (2.0, 2.0, 2.0)),
+        ("{shape: [64, 64, 64]}", (64, 64, 64), (3.5, 3.5, 3.5)),
+        ("{spacing_mm: [2, 2, 4]}", (80, 112, 40), (2.0, 2.0, 4.0)),
+        ("{shape: [80, 112, 80], spacing_mm: [1, 1, 1]}", (80, 112, 80), (1.0, 1.0, 1.0)),
+    ],
+)
+def test_shape_or_spacing_alone_keeps_the_field_of_view(image, shape, spacing_mm):
+    recipe = parse_recipe(f"name: a\nsamples: 1\nimage: {image}")
+    assert (recipe.image.shape, recipe.image.spacing_mm) == (shape, spacing_mm)
+    assert parse_recipe(recipe.to_yaml()) == recipe
