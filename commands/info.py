@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_MEASURED = "measured_"
 _MOST_REJECTED = 10
 
 
@@ -121,4 +120,6 @@ def _conditions(cohort: Cohort) -> dict[str, list[Any]]:
 
 
 def _measures(cohort: Cohort) -> dict[str, list[Any]]:
-    return {name.removeprefix(_MEASURED): cohort.table[name].to_pylist() for name in cohort.measures}
+    from ..store.rows import MEASURED
+
+    return {name.removeprefix(MEASURED): cohort.table[name].to_pylist() for name in cohort.measures}

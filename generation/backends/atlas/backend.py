@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...backend import Grid, Order
-    from .subject import Placement
 
     Map = NDArray[np.float32]
 
@@ -124,14 +123,15 @@ class AtlasBackend:
         if placed.box is None:
             return self._failed("FOV_CUT")
         try:
-            subject = self._subject(order, shape, placed)
+            axes = axes_of(placed, self.affine)
+            subject = self._subject(order, shape, axes)
         except labels.ShortageError:
             return self._failed("UNREACHED")
         inside = subject.inside.numpy()
         label = np.zeros(self.grid.shape, dtype=np.uint8)
         label[placed.box][inside] = subject.label
         image = np.zeros(self.grid.shape, dtype=np.float32)
-        image[placed.box][inside] = self._scan(order, subject, axes_of(placed, self.affine))
+        image[placed.box][inside] = self._scan(order, subject, axes)
         jacobian = minimum_jacobian(subject.whole)
         return Sample(
             volumes={"image": image, "label": label},
@@ -139,13 +139,12 @@ class AtlasBackend:
             faults=() if jacobian > 0 else ("FOLDED",),
         )
 
-    def _subject(self, order: Order, shape: torch.Tensor, placed: Placement) -> _Subject:
+    def _subject(self, order: Order, shape: torch.Tensor, axes: Sequence[torch.Tensor]) -> _Subject:
         """Grows the ventricles to their order, and labels every voxel.
 
         Raises:
             ShortageError: this anatomy has no room for an ordered volume.
         """
-        axes = axes_of(placed, self.affine)
         inside, points = self._outline(order, shape, axes)
         reach = sample(anatomy().reach, points)[0].numpy()
         ventricles, level = labels.highest(-reach, self._voxels(order, "ventricular_volume_ml"))

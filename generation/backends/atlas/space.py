@@ -6,6 +6,7 @@ coarse one (2 mm). Points are float32 millimetres, `(…, 3)`; maps are torch te
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -39,8 +40,9 @@ BRAIN_SIZE_MM = (145.0, 181.0, 155.0)
 BRAIN_CENTRE_MM = (0.0, -17.0, 5.0)
 
 
+@cache
 def coarse_points() -> torch.Tensor:
-    """Centres of the coarse grid's voxels, `(79, 96, 84, 3)`, in mm."""
+    """Centres of the coarse grid's voxels, `(79, 96, 84, 3)`, in mm; always the same tensor, not to be written to."""
     axes = [low + COARSE_MM * torch.arange(n) for low, n in zip(LOW_MM, COARSE_SHAPE, strict=True)]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
 
