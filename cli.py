@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _MISTAKES = (MistakeError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
+_RESUMABLE = ("generate", "recode")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(str(error))
         return 1
     except KeyboardInterrupt:
-        _tell("stopped" + ("; run the same command again to resume" if asked.command == "generate" else ""))
+        _tell("stopped" + ("; run the same command again to resume" if asked.command in _RESUMABLE else ""))
         return 130
     return code
 
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _info(commands)
     _verify(commands)
     _preview(commands)
+    _recode(commands)
     return parser
 
 
@@ -144,6 +146,27 @@ def _preview(commands: argparse._SubParsersAction) -> None:  # type: ignore[type
     which.add_argument("--rows", metavar="0,3,7", help="these rows (of those that --where leaves)")
     which.add_argument("-n", type=_positive, default=8, metavar="N", help="so many rows, evenly spread (default 8)")
     parser.add_argument("--no-overlay", action="store_true", help="without the label map")
+
+
+def _recode(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Copies a data set for training on this machine, packed to be read fast.\n\n"
+        "The same samples and voxels in other chunks, codecs and shards. Stopped at any time, the same command goes on "
+        "from\nwhat is there."
+    )
+    parser = _command(commands, "recode", text)
+    parser.add_argument("source", metavar="SOURCE", help="data set to copy")
+    parser.add_argument("target", metavar="TARGET", help="folder of the copy")
+    codec = "lz4 decodes fastest (default), zstd is smallest, none leaves out compression"
+    parser.add_argument("--codec", choices=("lz4", "zstd", "none"), default="lz4", help=codec)
+    chunk = (
+        "slab for whole volumes (default), cube for patches, same as the source has it, or voxels such as 10,224,160"
+    )
+    parser.add_argument("--chunk", default="slab", metavar="slab|cube|same|X,Y,Z", help=chunk)
+    shard = "samples in one file; by default as the source has it"
+    parser.add_argument("--shard-samples", type=_positive, metavar="N", help=shard)
+    parser.add_argument("--where", metavar="EXPR", help="copy only samples for which this is true")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="by default one a CPU")
 
 
 def _ordering(parser: argparse.ArgumentParser) -> None:

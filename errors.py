@@ -11,6 +11,8 @@ voxpress catches it too::
     ├── StoreExistsError (FileExistsError)     give another target, or resume what is there
     ├── FormatError (ValueError)               not a store, or one that this version cannot read
     ├── CorruptError (OSError)                 the bytes are wrong: repair or fetch again
+    ├── RemoteError (ConnectionError)          the network or the server failed for good: try again later
+    ├── StallError (TimeoutError)              nothing came in time; the message says what was waited for
     ├── UnsafePathError (ValueError)           the store is not to be trusted
     └── GenerationError (RuntimeError)         a worker or a backend failed; what is committed stays
         └── DiskFullError (OSError)            make room and run the same command again
@@ -32,6 +34,8 @@ __all__ = [
     "GenerationError",
     "QueryError",
     "RecipeError",
+    "RemoteError",
+    "StallError",
     "StoreExistsError",
     "StoreNotFoundError",
     "UnreachableError",
@@ -66,6 +70,14 @@ class StoreExistsError(VoxpressError, FileExistsError):
 
 class FormatError(VoxpressError, ValueError):
     """The files are not a store, or are of a format version that this voxpress cannot read."""
+
+
+class RemoteError(VoxpressError, ConnectionError):
+    """A server could not be reached, or refused, after all attempts."""
+
+
+class StallError(VoxpressError, TimeoutError):
+    """Nothing came within the time-out."""
 
 
 class UnsafePathError(VoxpressError, ValueError):

@@ -17,6 +17,7 @@ from .generation.registry import load_backend
 from .quality import check_sample
 from .store import open as open_store
 from .store import write_atomic
+from .store.threads import available_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -159,13 +160,6 @@ def sample(
         measured=made.measured,
         reasons=tuple(reasons),
     )
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use, which can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tuple[Recipe, Path]:

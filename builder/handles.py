@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FormatError, StoreNotFoundError
 from ..store import MANIFEST_NAME
 from ..store import open as open_store
-from ..store.volumes import Volumes
 
 if TYPE_CHECKING:
     from ..store import ArraySpec, Manifest
+    from ..store.reader import Reader
 
 __all__ = ["Handle", "handle_of", "is_remote"]
 
@@ -23,11 +22,11 @@ _handles: dict[tuple[object, ...], Handle] = {}
 class Handle:
     """What a lazy volume needs of its store."""
 
-    __slots__ = ("_slots", "manifest", "volumes")
+    __slots__ = ("_slots", "manifest", "reader")
 
-    def __init__(self, manifest: Manifest, volumes: Volumes) -> None:
+    def __init__(self, manifest: Manifest, reader: Reader) -> None:
         self.manifest = manifest
-        self.volumes = volumes
+        self.reader = reader
         self._slots: dict[str, frozenset[int]] = {}
 
     def spec(self, path: str) -> ArraySpec:
@@ -77,10 +76,10 @@ def handle_of(root: str) -> Handle:
         raise StoreNotFoundError(msg)
     key = (os.getpid(), root, *_state(os.path.join(root, MANIFEST_NAME)))  # noqa: PTH118 - on the path of each read
     if key not in _handles:
-        manifest = open_store(root).manifest
+        store = open_store(root).store
         while len(_handles) >= _MOST_HANDLES:
             del _handles[next(iter(_handles))]
-        _handles[key] = Handle(manifest, Volumes(Path(root), manifest))
+        _handles[key] = Handle(store.manifest, store.reader)
     return _handles[key]
 
 

@@ -124,7 +124,7 @@ class LazyVolume(Mapping[str, Any]):
         handle = self._handle
         handle.spec(self.path)
         handle.check_slot(self.path, self.index)
-        return handle.volumes.read(self.path, self.index, box)
+        return handle.reader.read(self.path, self.index, box)
 
     def numpy(self) -> NDArray[Any]:
         """The whole volume as stored, (x, y, z)."""

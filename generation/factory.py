@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreExistsError
-from ..store import MANIFEST_NAME, WORK_FOLDER, Manifest
+from ..store import FORMAT_VERSION, MANIFEST_NAME, Manifest, differences, refuse_foreign
 from .arrays import specs_of
 from .cohort import draw_cohort
-from .differences import differences
 from .engines import run_local
 from .finishing import finish
 from .journal import Journal
@@ -100,9 +99,13 @@ def generate(
     people = load_people(recipe, people_folder)
     plan = draw_cohort(recipe, backend, people)
     beside = _beside(recipe, people_folder)
-    _refuse_foreign(target)
+    refuse_foreign(target)
     lock = lock_of(backend)
-    order: dict[str, Any] = {"files": {name: data.decode() for name, data in beside.items()}, "lock": lock}
+    order: dict[str, Any] = {
+        "files": {name: data.decode() for name, data in beside.items()},
+        "format_version": FORMAT_VERSION,
+        "lock": lock,
+    }
     if (target / MANIFEST_NAME).exists():
         return Run(manifest=_finished(target, beside, lock), made=0, ignored_columns=plan.ignored_columns)
     specs = specs_of(recipe, backend)
@@ -160,16 +163,6 @@ def _beside(recipe: Recipe, folder: str | Path) -> Mapping[str, bytes]:
     people = (Path(folder) / recipe.people.path).read_bytes()
     moved = recipe.replaced(people={"path": PEOPLE_NAME, "sha256": recipe.people.sha256})
     return {"recipe.yaml": moved.to_yaml().encode(), PEOPLE_NAME: people}
-
-
-def _refuse_foreign(target: Path) -> None:
-    ours = (MANIFEST_NAME, WORK_FOLDER)
-    if target.exists() and not target.is_dir():
-        msg = f"the target {target} is a file; give a folder that is new or empty"
-        raise StoreExistsError(msg)
-    if target.is_dir() and any(target.iterdir()) and not any((target / name).exists() for name in ours):
-        msg = f"the target {target} is not empty and holds no run of voxpress; give a folder that is new or empty"
-        raise StoreExistsError(msg)
 
 
 def _finished(target: Path, beside: Mapping[str, bytes], lock: Mapping[str, Mapping[str, str]]) -> Manifest:

@@ -17,10 +17,9 @@ from ..store import (
     document_bytes,
     group_document,
     group_zarr_json_path,
-    metadata_path,
     rows_schema,
     write_atomic,
-    write_rows,
+    write_table,
 )
 
 if TYPE_CHECKING:
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 __all__ = ["finish"]
-
-_MOST_TABLE_FILES = 128
-"""Of a split: enough for as many readers, and a number that common world sizes divide."""
 
 
 def finish(
@@ -64,12 +60,13 @@ def finish(
     files: dict[str, FileRecord] = {path: file for record in records for path, file in record.files.items()}
     for path, data in beside.items():
         files[path] = write_atomic(target / path, data, scratch=scratch)
-    splits, marks = {}, _marks(recipe, backend)
+    splits, marks, schema = {}, _marks(recipe, backend), _schema(backend)
     for split in recipe.splits:
         shards = sorted((record for record in records if record.split == split), key=lambda record: record.number)
         if shards:
             splits[split] = _sizes(shards, recipe.shards.samples)
-            files |= _write_table(target, split, shards, _schema(backend), scratch)
+            groups = [pa.Table.from_pylist(list(shard.rows), schema=schema) for shard in shards]
+            files |= write_table(target, split, groups, scratch=scratch)
             files |= _write_zarr(target, split, splits[split], shards, specs=specs, marks=marks, scratch=scratch)
     manifest = Manifest(
         name=recipe.name,
@@ -93,26 +90,8 @@ def _sizes(shards: Sequence[ShardRecord], shard_samples: int) -> SplitRecord:
 
 def _schema(backend: Backend) -> pa.Schema:
     conditions = {condition.name: condition.kind for condition in backend.conditions}
-    return rows_schema(
-        conditions, [measure.name for measure in backend.measures], [output.name for output in backend.outputs]
-    )
-
-
-def _write_table(
-    target: Path, split: str, shards: Sequence[ShardRecord], schema: pa.Schema, scratch: Path
-) -> dict[str, FileRecord]:
-    """As many files as can be filled evenly, one row group a shard."""
-    count = min(len(shards), _MOST_TABLE_FILES)
-    bounds = [len(shards) * number // count for number in range(count + 1)]
-    written = {}
-    for number in range(count):
-        groups = [
-            pa.Table.from_pylist(list(shard.rows), schema=schema)
-            for shard in shards[bounds[number] : bounds[number + 1]]
-        ]
-        path = metadata_path(split, number, count)
-        written[path] = write_rows(target / path, groups, scratch=scratch)
-    return written
+    kinds = {output.name: output.kind for output in backend.outputs}
+    return rows_schema(conditions, [measure.name for measure in backend.measures], kinds)
 
 
 def _write_zarr(

@@ -14,6 +14,7 @@ from ..store import (
     array_path,
     assemble_shard,
     encode_sample,
+    sample_extents,
     shard_path,
     voxels_sha256,
     write_atomic,
@@ -160,5 +161,10 @@ class ShardMaker:
             "quality": "PASS",
             **{name: {"path": array_path(job.split, name), "index": row.slot} for name in self.specs},
             **{f"{name}_sha256": voxels_sha256(voxels) for name, voxels in stored.items()},
+            **{
+                column: value
+                for name, spec in self.specs.items()
+                for column, value in sample_extents(spec, stored[name]).items()
+            },
             "is_synthetic": True,
         }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch.utils.data import Dataset
 
-from .epoch import Epoch
-from .items import IMAGE_DTYPE, KEYS, ItemReader
-from .patches import random_box
+from .items import IMAGE_DTYPE, KEYS, ItemMaker
+from .patches import Sampling, Uniform
+from .progress import Progress
+from .tensors import to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,12 +27,14 @@ class VolumeDataset(Dataset[Any]):
 
     An item is a dictionary: each key a `MetaTensor` (1, x, y, z) with its affine and `meta` (`spacing_mm`, `sample_id`,
     `synthetic`, the names of `labels`), `sample_id`, `index`, and the conditions and measures as plain values.
+    `VolumeStream` gives the same items faster, in batches.
 
     Args:
         cohort: from `voxpress.open`, whole or selected.
         keys: arrays to read.
-        patch: read one random box of so many voxels instead of the whole volume; its place depends on the seed, the
+        patch: read one box of so many voxels instead of the whole volume; its place depends on the seed, the
             epoch and the sample, not on workers.
+        sampling: where patches lie: `Uniform`, `Foreground` or `Labels`.
         transform: what makes something else of the item, for example a MONAI `Compose`.
         dtype: of images, in physical units (stored · scale + offset); None keeps the stored integers.
         seed: of the patches' places.
@@ -49,29 +53,48 @@ class VolumeDataset(Dataset[Any]):
         *,
         keys: Sequence[str] = KEYS,
         patch: tuple[int, int, int] | None = None,
+        sampling: Sampling | None = None,
         transform: Callable[[dict[str, Any]], Any] | None = None,
         dtype: torch.dtype | None = IMAGE_DTYPE,
         seed: int = 0,
     ) -> None:
-        self._items = ItemReader(cohort=cohort, keys=tuple(keys), dtype=dtype, patch=patch)
+        self._maker = ItemMaker(cohort=cohort, keys=tuple(keys), dtype=dtype, patch=patch)
+        self._sampling = sampling or Uniform()
+        self._placement: Any = None
         self._seed = seed
-        self._epoch = Epoch()
+        self._progress = Progress()
         self.transform = transform
 
     def __len__(self) -> int:
-        return len(self._items.cohort)
+        return len(self._maker.cohort)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose other places of the patches; call it before each epoch."""
-        self._epoch.set(epoch)
+        self._progress.set_epoch(epoch)
 
     def __getitem__(self, position: int) -> Any:
-        item = self._items.read(position, self._box(position))
+        row = self._checked(position)
+        box = self._box(row)
+        cohort = self._maker.cohort
+        voxels = {
+            key: to_tensor(cohort.read(row, key, box), cohort.specs[key], self._maker.dtype)[None]
+            for key in self._maker.keys
+        }
+        item = self._maker.item(row, None if box is None else np.array(box), voxels)
         return item if self.transform is None else self.transform(item)
 
-    def _box(self, position: int) -> Any:
-        patch = self._items.patch
-        if patch is None:
+    def _checked(self, position: int) -> int:
+        if not -len(self) <= position < len(self):
+            msg = f"index {position} is out of range for a cohort of {len(self)} samples"
+            raise IndexError(msg)
+        return position % len(self)
+
+    def _box(self, row: int) -> Any:
+        if self._maker.patch is None:
             return None
-        index = self._items.index(position)
-        return random_box(self._items.shape, patch, seed=self._seed, epoch=self._epoch.get(), index=index)
+        if self._placement is None:
+            specs = self._maker.cohort.specs
+            table = self._maker.cohort.columns(self._sampling.columns(specs) or ("index",))
+            self._placement = self._sampling.placement(self._maker.shape, self._maker.patch, specs, table)
+        index = int(self._maker.indices[row])
+        return self._placement.box(row, seed=self._seed, epoch=self._progress.epoch, index=index)

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from .arrays import ArraySpec, voxels_sha256
-from .cohort import Cohort, Locations, open  # noqa: A004 - read as voxpress.open
+from .cohort import Cohort
+from .differences import differences
+from .extents import ImageBoxes, LabelBoxes, boxes_of, sample_extents
 from .files import FileRecord, hash_file, write_atomic
 from .layout import (
     MANIFEST_NAME,
@@ -20,9 +22,14 @@ from .layout import (
     shard_path,
 )
 from .manifest import FORMAT_VERSION, Attempt, Manifest, Rejection, SplitRecord
-from .rows import rows_schema, write_rows
-from .shards import assemble_shard, encode_sample, index_bytes, parse_index
+from .opened import Locations
+from .opening import open  # noqa: A004 - read as voxpress.open
+from .packing import Packing
+from .recode import Recoded, recode
+from .rows import rows_schema, write_rows, write_table
+from .shards import assemble_shard, encode_sample, encode_samples, index_bytes, parse_index
 from .verify import Problem, VerifyReport, verify
+from .work_folder import WorkFolder, refuse_foreign
 from .zarr_metadata import array_document, document_bytes, group_document
 
 __all__ = [
@@ -33,18 +40,26 @@ __all__ = [
     "Attempt",
     "Cohort",
     "FileRecord",
+    "ImageBoxes",
+    "LabelBoxes",
     "Locations",
     "Manifest",
+    "Packing",
     "Problem",
+    "Recoded",
     "Rejection",
     "SplitRecord",
     "VerifyReport",
+    "WorkFolder",
     "array_document",
     "array_path",
     "array_zarr_json_path",
     "assemble_shard",
+    "boxes_of",
+    "differences",
     "document_bytes",
     "encode_sample",
+    "encode_samples",
     "group_document",
     "group_path",
     "group_zarr_json_path",
@@ -53,11 +68,15 @@ __all__ = [
     "metadata_path",
     "open",
     "parse_index",
+    "recode",
+    "refuse_foreign",
     "rows_schema",
     "safe_path",
+    "sample_extents",
     "shard_path",
     "verify",
     "voxels_sha256",
     "write_atomic",
     "write_rows",
+    "write_table",
 ]

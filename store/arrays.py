@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ..errors import FormatError
+from .codec_chain import CODECS, Codecs, parse_codecs
 from .parsing import as_float, as_int, as_list, as_mapping, as_str, refuse_unknown
 
 if TYPE_CHECKING:
@@ -21,16 +22,12 @@ if TYPE_CHECKING:
     Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     """Voxel ranges ``((x0, x1), (y0, y1), (z0, z1))``, ends excluded."""
 
-__all__ = ["CODECS", "DTYPES", "NAME_PATTERN", "ArraySpec", "voxels_sha256"]
+__all__ = ["CODECS", "DTYPES", "NAME_PATTERN", "RULE_CHUNK", "ArraySpec", "default_chunk", "voxels_sha256"]
 
 DTYPES: Final = ("uint8", "uint16", "int16")
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
-CODECS: Final[list[dict[str, Any]]] = [
-    {"name": "bytes", "configuration": {"endian": "little"}},
-    {"name": "zstd", "configuration": {"level": 1, "checksum": False}},
-    {"name": "crc32c"},
-]
-"""Codecs of an inner chunk, the only ones of format version 1."""
+RULE_CHUNK: Final = (0, 0, 0)
+"""Given as `ArraySpec.chunk`, asks for `default_chunk`."""
 
 _LONGEST_AXIS = 16_384
 _MOST_SAMPLE_BYTES = 2**32
@@ -54,6 +51,8 @@ class ArraySpec:
         dtype: `uint8`, `uint16` or `int16`, little endian on disk.
         shape: voxels of one sample along x, y and z.
         shard_samples: samples in one shard file.
+        chunk: voxels of one inner chunk along x, y and z, each a divisor of the sample's; by default `default_chunk`.
+        codecs: of an inner chunk, as `parse_codecs` allows them.
         affine: 4×4, voxel index to mm in RAS+.
         scale, offset: from stored integers to values.
         unit: of the values.
@@ -73,24 +72,29 @@ class ArraySpec:
     offset: float = 0.0
     unit: str = ""
     labels: Mapping[int, str] | None = None
+    chunk: tuple[int, int, int] = RULE_CHUNK
+    codecs: Codecs = field(default=CODECS, hash=False)
 
     def __post_init__(self) -> None:
         _check_names(self)
-        _check_sizes(self)
+        _check_sample(self)
+        if self.chunk == RULE_CHUNK:
+            object.__setattr__(self, "chunk", default_chunk(self.shape))
+        _check_chunks(self)
+        object.__setattr__(self, "codecs", parse_codecs(self.codecs, f"array {self.name!r}: codecs"))
         _check_affine(self)
         _check_labels(self)
 
     @property
-    def chunk(self) -> tuple[int, int, int]:
-        """Voxels of one inner chunk: whole y–z planes, so that a sample is a run of slabs along x."""
-        x, y, z = self.shape
-        limit = -(-x // _SLABS)
-        return max(d for d in range(1, limit + 1) if x % d == 0), y, z
+    def grid(self) -> tuple[int, int, int]:
+        """Inner chunks of one sample along x, y and z."""
+        x, y, z = (size // step for size, step in zip(self.shape, self.chunk, strict=True))
+        return x, y, z
 
     @property
     def chunks_per_sample(self) -> int:
         """Inner chunks of one sample."""
-        return self.shape[0] // self.chunk[0]
+        return math.prod(self.grid)
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -113,7 +117,7 @@ class ArraySpec:
         return {
             "affine": [[float(x) for x in row] for row in self.affine],
             "chunk": [1, *self.chunk],
-            "codecs": CODECS,
+            "codecs": [dict(codec) for codec in self.codecs],
             "dtype": self.dtype,
             "kind": self.kind,
             "labels": None if self.labels is None else {str(value): name for value, name in self.labels.items()},
@@ -137,12 +141,19 @@ class ArraySpec:
             the spec, and the number of slots.
 
         Raises:
-            FormatError: a field is missing, unknown, of the wrong type, out of range, or not as version 1 has it.
+            FormatError: a field is missing, unknown, of the wrong type, or out of range.
         """
         fields = as_mapping(entry, where)
         refuse_unknown(fields, _FIELDS, where)
         shape = _shape(fields["shape"], f"{where}.shape")
         shard = _shape(fields["shard"], f"{where}.shard")
+        chunk = _shape(fields["chunk"], f"{where}.chunk")
+        if shard[1:] != shape[1:]:
+            msg = f"{where}.shard must hold whole samples, [K, {shape[1]}, {shape[2]}, {shape[3]}], got {shard}"
+            raise FormatError(msg)
+        if chunk[0] != 1 or 0 in chunk:
+            msg = f"{where}.chunk must be of one sample and not empty, [1, x, y, z], got {chunk}"
+            raise FormatError(msg)
         spec = cls(
             name=name,
             kind=as_str(fields["kind"], f"{where}.kind"),
@@ -154,13 +165,21 @@ class ArraySpec:
             offset=as_float(fields["offset"], f"{where}.offset"),
             unit=as_str(fields["unit"], f"{where}.unit"),
             labels=_labels(fields["labels"], f"{where}.labels"),
+            chunk=(chunk[1], chunk[2], chunk[3]),
+            codecs=parse_codecs(fields["codecs"], f"{where}.codecs"),
         )
-        for field in ("chunk", "codecs", "shard"):
-            expected = spec.to_json(shape[0])[field]
-            if fields[field] != expected:
-                msg = f"{where}.{field} must be {expected} in format version 1, got {str(fields[field])[:200]}"
-                raise FormatError(msg)
         return spec, shape[0]
+
+
+def default_chunk(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Inner chunk of version 1: whole y–z planes, so that a sample is a run of slabs along x, at least eight if it can.
+
+    Args:
+        shape: voxels of one sample along x, y and z.
+    """
+    x, y, z = shape
+    limit = -(-x // _SLABS)
+    return max(d for d in range(1, limit + 1) if x % d == 0), y, z
 
 
 def voxels_sha256(voxels: NDArray[Any]) -> str:
@@ -204,13 +223,20 @@ def _check_names(spec: ArraySpec) -> None:
         raise FormatError(msg)
 
 
-def _check_sizes(spec: ArraySpec) -> None:
+def _check_sample(spec: ArraySpec) -> None:
     """Before anything is allocated or factorised: a hostile manifest may name any size."""
     if len(spec.shape) != 3 or not all(1 <= size <= _LONGEST_AXIS for size in spec.shape):
         msg = f"array {spec.name!r}: shape must be three sizes from 1 to {_LONGEST_AXIS}, got {spec.shape}"
         raise FormatError(msg)
     if spec.sample_bytes > _MOST_SAMPLE_BYTES:
         msg = f"array {spec.name!r}: a sample of shape {spec.shape} has {spec.sample_bytes} bytes, the limit is 4 GiB"
+        raise FormatError(msg)
+
+
+def _check_chunks(spec: ArraySpec) -> None:
+    pairs = list(zip(spec.shape, spec.chunk, strict=False))
+    if len(spec.chunk) != 3 or not all(step >= 1 and size % step == 0 for size, step in pairs):
+        msg = f"array {spec.name!r}: chunk must be three divisors of the shape {spec.shape}, got {spec.chunk}"
         raise FormatError(msg)
     if spec.sample_bytes // spec.chunks_per_sample > _MOST_CHUNK_BYTES:
         msg = f"array {spec.name!r}: an inner chunk of shape {spec.chunk} is larger than 2 GiB"

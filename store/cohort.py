@@ -1,70 +1,28 @@
-"""The handle of a data set on disk: its table in Arrow, its voxels read when asked for."""
+"""The handle of a data set: its table in Arrow, its voxels read when asked for."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import CorruptError, FormatError, QueryError, StoreNotFoundError, VoxpressError
-from .files import read_whole
-from .layout import MANIFEST_NAME, WORK_FOLDER, array_path, parse_shard_path, safe_path
-from .manifest import MOST_MANIFEST_BYTES, Manifest
+from ..errors import QueryError
+from .opened import Locations, OpenStore
 from .rows import MEASURED, condition_columns
-from .volumes import Volumes
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
     import zarr
     from numpy.typing import NDArray
 
     from .arrays import ArraySpec, Box
+    from .manifest import Manifest
 
-__all__ = ["Cohort", "Locations", "open"]
-
-
-def open(path: str | os.PathLike[str]) -> Cohort:  # noqa: A001 - read as voxpress.open
-    """Open a data set on disk. Only its manifest is read.
-
-    Args:
-        path: folder that holds `voxpress.json`.
-
-    Raises:
-        StoreNotFoundError: there is none, or it is not finished.
-        FormatError: it is not a store, or one of a newer format version.
-        UnsafePathError: it names paths that lead out of it.
-    """
-    root = Path(path).absolute()
-    if not (root / MANIFEST_NAME).is_file():
-        raise StoreNotFoundError(_why_not_found(root, str(path)))
-    try:
-        data = read_whole(safe_path(root, MANIFEST_NAME), MANIFEST_NAME, most=MOST_MANIFEST_BYTES)
-    except CorruptError as error:
-        raise FormatError(str(error)) from error
-    return Cohort(_Store(root, Manifest.from_bytes(data, str(root / MANIFEST_NAME))))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locations:
-    """Where the rows of a cohort are, known from the manifest alone.
-
-    Attributes:
-        splits: names of the splits.
-        split: for each row its split, as a position in `splits`.
-        slot: for each row its slot in the arrays of that split.
-    """
-
-    splits: tuple[str, ...]
-    split: NDArray[np.int64]
-    slot: NDArray[np.int64]
+__all__ = ["Cohort"]
 
 
 class Cohort:
@@ -81,7 +39,7 @@ class Cohort:
 
     __slots__ = ("_rows", "_store", "_table")
 
-    def __init__(self, store: _Store, rows: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, store: OpenStore, rows: NDArray[np.int64] | None = None) -> None:
         self._store = store
         self._rows = rows
         self._table: pa.Table | None = None
@@ -119,8 +77,22 @@ class Cohort:
 
     @property
     def path(self) -> Path:
-        """Folder of the store."""
+        """Folder of the store.
+
+        Raises:
+            StoreNotFoundError: it is not on this machine.
+        """
         return self._store.root
+
+    @property
+    def url(self) -> str:
+        """Folder or address of the store, without secrets."""
+        return self._store.source.url
+
+    @property
+    def store(self) -> OpenStore:
+        """What this cohort shares with all others of its data set: source, reader, whole table."""
+        return self._store
 
     @property
     def manifest(self) -> Manifest:
@@ -156,15 +128,29 @@ class Cohort:
             self._table = self._store.table.take(self._rows)
         return self._table
 
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Some columns of the table; only these are read, if the whole was not before.
+
+        Raises:
+            QueryError: there is no such column.
+        """
+        table = self._store.columns(names)
+        return table if self._rows is None else table.take(self._rows)
+
+    @property
+    def rows(self) -> NDArray[np.int64] | None:
+        """Rows of the whole table that are here, in order; None for all."""
+        return self._rows
+
     @property
     def conditions(self) -> tuple[str, ...]:
         """Columns of the table that say what was ordered."""
-        return condition_columns(self.table.schema, self.specs)
+        return condition_columns(self._store.schema, self.specs)
 
     @property
     def measures(self) -> tuple[str, ...]:
         """Columns of the table that say what the volumes show, each ``measured_…``."""
-        return tuple(name for name in self.table.schema.names if name.startswith(MEASURED))
+        return tuple(name for name in self._store.schema.names if name.startswith(MEASURED))
 
     @property
     def locations(self) -> Locations:
@@ -177,7 +163,7 @@ class Cohort:
     @property
     def arrays(self) -> Mapping[str, zarr.Array[Any]]:
         """The arrays as Zarr has them, for reading only: `train/image` → array. They include holes."""
-        return _Arrays(self._store)
+        return self._store.arrays
 
     def where(self, expression: str) -> Cohort:
         """Rows for which an expression is true, in the same order.
@@ -268,74 +254,6 @@ class Cohort:
         return {name: count for name, count in zip(self.locations.splits, counts, strict=True) if count}
 
 
-class _Store:
-    """What all cohorts of one store share; rows here are those of the whole table."""
-
-    def __init__(self, root: Path, manifest: Manifest) -> None:
-        self.root = root
-        self.manifest = manifest
-        self.specs = manifest.specs
-        self.volumes = Volumes(root, manifest)
-        self.count = sum(split.samples for split in manifest.splits.values())
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Store, (self.root, self.manifest)
-
-    @cached_property
-    def table(self) -> pa.Table:
-        from .table import load_table
-
-        return load_table(self.root, self.manifest)
-
-    @cached_property
-    def locations(self) -> Locations:
-        names = self.manifest.split_names
-        slots = [self.manifest.sample_slots(name) for name in names]
-        split = np.repeat(np.arange(len(names)), [len(part) for part in slots])
-        return Locations(splits=names, split=split, slot=np.concatenate(slots) if slots else np.empty(0, np.int64))
-
-    def read(self, row: int, name: str, box: Box | None) -> NDArray[Any]:
-        where = self.locations
-        split, slot = where.splits[where.split[row]], int(where.slot[row])
-        try:
-            return self.volumes.read(array_path(split, name), slot, box)
-        except CorruptError as error:
-            samples = self.samples_in(error.path)
-            shown = ", ".join(samples[:4]) + (f" and {len(samples) - 4} more" if len(samples) > 4 else "")
-            msg = f"{error} (in {self.root}{'; samples ' + shown if samples else ''})"
-            raise CorruptError(msg, kind=error.kind, path=error.path, samples=samples) from error
-
-    def samples_in(self, file: str) -> tuple[str, ...]:
-        """Ids of the samples of a shard file; none where the table cannot be read either."""
-        split, _, shard = parse_shard_path(file) or ("", "", 0)
-        if split not in self.manifest.splits:
-            return ()
-        where, size = self.locations, self.manifest.splits[split].shard_samples
-        rows = np.flatnonzero((where.split == where.splits.index(split)) & (where.slot // size == shard))
-        try:
-            return tuple(self.table["sample_id"].take(rows).to_pylist())
-        except VoxpressError:
-            return ()
-
-
-class _Arrays(Mapping[str, "zarr.Array[Any]"]):
-    """`split/array` → open array."""
-
-    def __init__(self, store: _Store) -> None:
-        self._store = store
-        names = store.manifest.split_names
-        self._paths = {f"{split}/{name}": array_path(split, name) for split in names for name in store.specs}
-
-    def __getitem__(self, key: str) -> zarr.Array[Any]:
-        return self._store.volumes.array(self._paths[key])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-
 def _positions(rows: slice | Sequence[int] | Sequence[bool] | NDArray[Any], count: int) -> NDArray[np.int64]:
     if isinstance(rows, slice):
         return np.arange(count, dtype=np.int64)[rows]
@@ -354,11 +272,3 @@ def _positions(rows: slice | Sequence[int] | Sequence[bool] | NDArray[Any], coun
         raise IndexError(msg)
     chosen = chosen.astype(np.int64)
     return np.where(chosen < 0, chosen + count, chosen)
-
-
-def _why_not_found(root: Path, given: str) -> str:
-    if (root / WORK_FOLDER).is_dir():
-        return f"the data set at {given!r} is unfinished; run the same `voxpress generate` command again to resume it"
-    if not root.exists():
-        return f"there is nothing at {given!r} (looked for {root}); check the path"
-    return f"{given!r} holds no {MANIFEST_NAME}, so it is not a finished voxpress data set; check the path"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["ADVICE", "FileRecord", "file_size", "hash_file", "read_whole", "record_of", "write_atomic"]
+__all__ = ["ADVICE", "FileRecord", "check_record", "file_size", "hash_file", "read_whole", "record_of", "write_atomic"]
 
 ADVICE = "copy the file again from its source, or delete the folder and make the data set again from its recipe"
 """What to do about wrong bytes."""
@@ -97,13 +97,26 @@ def read_whole(path: Path, relative: str, *, most: int, record: FileRecord | Non
         raise CorruptError(msg, kind="size", path=relative)
     with path.open("rb") as file:
         data = file.read(size + 1)
-    if len(data) != (record.bytes if record else size):
-        msg = f"{relative} has {len(data)} bytes, {record.bytes if record else size} were expected; {ADVICE}"
+    if record:
+        check_record(data, relative, record)
+    elif len(data) != size:
+        msg = f"{relative} has {len(data)} bytes, {size} were expected; {ADVICE}"
         raise CorruptError(msg, kind="size", path=relative)
-    if record and record_of(data) != record:
+    return data
+
+
+def check_record(data: bytes, relative: str, record: FileRecord) -> None:
+    """Hold the content of a file against what the manifest says.
+
+    Raises:
+        CorruptError: another size or another digest.
+    """
+    if len(data) != record.bytes:
+        msg = f"{relative} has {len(data)} bytes, {record.bytes} were expected; {ADVICE}"
+        raise CorruptError(msg, kind="size", path=relative)
+    if record_of(data) != record:
         msg = f"{relative} does not have the sha256 of the manifest; {ADVICE}"
         raise CorruptError(msg, kind="checksum", path=relative)
-    return data
 
 
 def file_size(path: Path, relative: str) -> int:

@@ -28,6 +28,7 @@ __all__ = [
     "parse_shard_path",
     "safe_path",
     "shard_path",
+    "split_and_name",
 ]
 
 MANIFEST_NAME = "voxpress.json"
@@ -54,6 +55,12 @@ def group_zarr_json_path(split: str) -> str:
 def array_path(split: str, array: str) -> str:
     """Folder of an array; also its key in the manifest and the `path` of its rows."""
     return f"{group_path(split)}/{array}"
+
+
+def split_and_name(path: str) -> tuple[str, str]:
+    """Split and name of an array, from its folder."""
+    split, _, name = path.removeprefix("volumes/").partition(".zarr/")
+    return split, name
 
 
 def array_zarr_json_path(split: str, array: str) -> str:

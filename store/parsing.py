@@ -81,7 +81,7 @@ def refuse_unknown(fields: dict[str, Any], known: Iterable[str], where: str) -> 
         msg = f"{where} lacks the fields {', '.join(missing)}; get the store again from its source"
         raise FormatError(msg)
     if unknown := sorted(set(fields) - known):
-        msg = f"{where} has fields that format version 1 does not: {', '.join(unknown)[:200]}; upgrade voxpress"
+        msg = f"{where} has unknown fields: {', '.join(unknown)[:200]}; do not trust it, or upgrade voxpress"
         raise FormatError(msg)
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ..errors import FormatError
+from .extents import extent_columns
 from .files import FileRecord, write_atomic
+from .layout import metadata_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +23,7 @@ __all__ = [
     "condition_columns",
     "rows_schema",
     "write_rows",
+    "write_table",
 ]
 
 ARRAY_COLUMN = pa.struct([("path", pa.string()), ("index", pa.int64())])
@@ -29,18 +32,21 @@ ARRAY_COLUMN = pa.struct([("path", pa.string()), ("index", pa.int64())])
 MEASURED = "measured_"
 """What the name of a measure's column begins with."""
 
+_MOST_TABLE_FILES = 128
+"""Of a split: enough for as many readers, and a number that common world sizes divide."""
+
 _BOOKKEEPING = frozenset({"sample_id", "index", "split", "seed", "attempt", "backend", "quality", "is_synthetic"})
 
-SCHEMA_METADATA = {"synthetic": "true", "voxpress_format": "1"}
+SCHEMA_METADATA = {"synthetic": "true", "voxpress_format": "2"}
 
 
-def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: Sequence[str]) -> pa.Schema:
+def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: Mapping[str, str]) -> pa.Schema:
     """Columns of a data set in their order on disk.
 
     Args:
         conditions: name → `number` (float64) or `category` (string).
         measured: names without the prefix `measured_`.
-        arrays: names of the arrays, `image` first.
+        arrays: name → kind (`image` or `label`), `image` first.
 
     Raises:
         FormatError: two columns have the same name.
@@ -58,6 +64,7 @@ def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: 
         ("quality", pa.string()),
         *((name, ARRAY_COLUMN) for name in arrays),
         *((f"{name}_sha256", pa.string()) for name in arrays),
+        *(column for name, kind in arrays.items() for column in extent_columns(name, kind).items()),
         ("is_synthetic", pa.bool_()),
     ]
     names = [name for name, _ in fields]
@@ -75,7 +82,12 @@ def condition_columns(schema: pa.Schema, arrays: Iterable[str]) -> tuple[str, ..
         arrays: names of the arrays.
     """
     known = _BOOKKEEPING | {column for name in arrays for column in (name, f"{name}_sha256")}
-    return tuple(name for name in schema.names if name not in known and not name.startswith(MEASURED))
+    return tuple(
+        field.name
+        for field in schema
+        # a condition is a number or a word, so lists are extents
+        if field.name not in known and not field.name.startswith(MEASURED) and not pa.types.is_list(field.type)
+    )
 
 
 def write_rows(path: Path, groups: Sequence[pa.Table], *, scratch: Path) -> FileRecord:
@@ -105,13 +117,44 @@ def write_rows(path: Path, groups: Sequence[pa.Table], *, scratch: Path) -> File
     return write_atomic(path, sink.getvalue().to_pybytes(), scratch=scratch)
 
 
-def check_rows_schema(schema: pa.Schema, arrays: Sequence[str], where: str) -> None:
+def write_table(root: Path, split: str, groups: Sequence[pa.Table], *, scratch: Path) -> dict[str, FileRecord]:
+    """Write the Parquet files of a split: as many as can be filled evenly.
+
+    Args:
+        root: folder of the store.
+        split: its name.
+        groups: rows of one shard each, as for `write_rows`.
+        scratch: as in `write_atomic`.
+
+    Returns:
+        path in the store → size and digest.
+    """
+    count = min(len(groups), _MOST_TABLE_FILES)
+    bounds = [len(groups) * number // count for number in range(count + 1)]
+    paths = [metadata_path(split, number, count) for number in range(count)]
+    return {
+        path: write_rows(root / path, groups[start:stop], scratch=scratch)
+        for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True)
+    }
+
+
+def check_rows_schema(schema: pa.Schema, arrays: Mapping[str, str], where: str, *, extents: bool) -> None:
     """Check that a file has the columns that reading needs.
+
+    Args:
+        schema: of the file.
+        arrays: name → kind.
+        where: the file, for messages.
+        extents: whether it must have those of the extents too, as from format version 2 on.
 
     Raises:
         FormatError: one is missing or of another type.
     """
     needed = {"sample_id": pa.string(), "split": pa.string(), **dict.fromkeys(arrays, ARRAY_COLUMN)}
+    if extents:
+        needed |= {
+            column: type_ for name, kind in arrays.items() for column, type_ in extent_columns(name, kind).items()
+        }
     for name, kind in needed.items():
         found = schema.field(name).type if schema.names.count(name) == 1 else "nothing"
         if found != kind:

@@ -1,6 +1,6 @@
 """Bytes of a shard file, as Zarr v3's `sharding_indexed` codec has them. Pure functions; no file is opened.
 
-A shard is the compressed inner chunks of its samples one after the other in C order, so that a sample is one
+A shard is the packed inner chunks of its samples one after the other in C order, so that a sample is one
 contiguous range, then the index: for each inner chunk of the shard, in C order, offset and number of bytes as
 uint64 (both 2^64 - 1 where the chunk is all background and left out), then the crc32c of the index as uint32. All
 numbers are little endian. (zarr-python writes Morton order, which spreads a sample over up to twice its bytes.)
@@ -8,48 +8,70 @@ numbers are little endian. (zarr-python writes Morton order, which spreads a sam
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .codec_chain import has_checksum
+from .codecs import encoder, with_crc
+from .threads import map_in_order
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from .arrays import ArraySpec
 
-__all__ = ["MISSING", "assemble_shard", "encode_sample", "index_bytes", "parse_index"]
+__all__ = ["MISSING", "assemble_shard", "encode_sample", "encode_samples", "index_bytes", "parse_index"]
 
 MISSING = 2**64 - 1
 """Offset and size, in the index, of an inner chunk that is left out."""
 
-_LEVEL = 1
 _CRC_BYTES = 4
 
 
 def encode_sample(spec: ArraySpec, voxels: NDArray[Any]) -> list[bytes | None]:
-    """Compress one sample.
+    """Pack one sample.
 
     Args:
         spec: of the array.
         voxels: ``(x, y, z)``, of the array's shape and dtype.
 
     Returns:
-        the inner chunks in C order, each ``zstd(bytes) + crc32c``; None for one that is all zero.
+        the inner chunks in C order, each packed by ``spec.codecs``; None for one that is all zero.
 
     Raises:
-        ValueError: shape or dtype differ from the array's.
+        ValueError: shape or dtype differ from the array's, or its codecs are none that voxpress writes.
     """
     if voxels.shape != spec.shape or voxels.dtype != np.dtype(spec.dtype):
         msg = f"array {spec.name!r} needs {spec.dtype} of shape {spec.shape}, got {voxels.dtype} of {voxels.shape}"
         raise ValueError(msg)
-    from numcodecs.zstd import Zstd
+    encode = encoder(spec.codecs, spec.numpy_dtype)
+    starts = product(*(range(0, size, step) for size, step in zip(spec.shape, spec.chunk, strict=True)))
+    x, y, z = spec.chunk
+    chunks = (np.ascontiguousarray(voxels[i : i + x, j : j + y, k : k + z]) for i, j, k in starts)
+    return [encode(chunk) if chunk.any() else None for chunk in chunks]
 
-    zstd = Zstd(level=_LEVEL)
-    planes = np.ascontiguousarray(voxels, dtype=spec.numpy_dtype)
-    slabs = (planes[start : start + spec.chunk[0]] for start in range(0, spec.shape[0], spec.chunk[0]))
-    return [_with_crc(bytes(zstd.encode(slab))) if slab.any() else None for slab in slabs]
+
+def encode_samples(
+    spec: ArraySpec, samples: Iterable[NDArray[Any] | None], *, threads: int
+) -> Iterator[list[bytes | None] | None]:
+    """Pack samples in threads, as codecs do their work without the GIL; few are held at a time.
+
+    Args:
+        spec: of the array.
+        samples: as for `encode_sample`; None for a hole.
+        threads: that pack; the bytes do not depend on it.
+
+    Yields:
+        what `assemble_shard` takes, in the same order.
+
+    Raises:
+        ValueError: as `encode_sample`.
+    """
+    yield from map_in_order(lambda voxels: None if voxels is None else encode_sample(spec, voxels), samples, threads)
 
 
 def assemble_shard(spec: ArraySpec, samples: Sequence[Sequence[bytes | None] | None]) -> bytes:
@@ -78,7 +100,7 @@ def assemble_shard(spec: ArraySpec, samples: Sequence[Sequence[bytes | None] | N
                 index[slot * spec.chunks_per_sample + number] = offset, len(chunk)
                 body.append(chunk)
                 offset += len(chunk)
-    return b"".join([*body, _with_crc(index.tobytes())])
+    return b"".join([*body, with_crc(index.tobytes())])
 
 
 def index_bytes(spec: ArraySpec) -> int:
@@ -103,25 +125,19 @@ def parse_index(spec: ArraySpec, tail: bytes, file_bytes: int) -> NDArray[np.uin
     if len(tail) != index_bytes(spec) or file_bytes < len(tail):
         msg = f"the index of a shard has {index_bytes(spec)} bytes, got {len(tail)} of a file of {file_bytes}"
         raise ValueError(msg)
-    if tail[-_CRC_BYTES:] != _crc(tail[:-_CRC_BYTES]):
+    if with_crc(tail[:-_CRC_BYTES]) != tail:
         msg = "the crc32c of the shard's index is wrong"
         raise ValueError(msg)
     index = np.frombuffer(tail, dtype="<u8", count=len(tail) // 8 // 2 * 2).reshape(-1, 2)
     offset, size = index[:, 0], index[:, 1]
     end = np.uint64(file_bytes - len(tail))
     missing = (offset == MISSING) & (size == MISSING)
-    inside = (offset <= end) & (size <= end - np.minimum(offset, end)) & (size > _CRC_BYTES)
+    inside = (
+        (offset <= end)
+        & (size <= end - np.minimum(offset, end))
+        & (size > (_CRC_BYTES if has_checksum(spec.codecs) else 0))
+    )
     if not (missing | inside).all():
         msg = "the shard's index names bytes that are not in the file"
         raise ValueError(msg)
     return index.astype(np.uint64).reshape(spec.shard_samples, spec.chunks_per_sample, 2)
-
-
-def _with_crc(data: bytes) -> bytes:
-    return data + _crc(data)
-
-
-def _crc(data: bytes) -> bytes:
-    import google_crc32c
-
-    return int(google_crc32c.value(data)).to_bytes(_CRC_BYTES, "little")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptError, FormatError, UnsafePathError, VoxpressError
-from .cohort import open as open_store
+from .extents import boxes_of
 from .files import ADVICE, file_size, hash_file
 from .layout import MANIFEST_NAME, array_zarr_json_path, is_editable, safe_path
+from .opening import open as open_store
 from .parsing import parse_json
 from .zarr_metadata import check_array_document
 
@@ -64,7 +65,8 @@ class VerifyReport:
 def verify(path: str | os.PathLike[str], *, progress: Progress | None = None) -> VerifyReport:
     """Check size and sha256 of every listed file, and look for files that are not listed.
 
-    Also checks that `zarr.json` and manifest agree, and that the rows are those of the slots that are not holes.
+    Also checks that `zarr.json` and manifest agree, that the rows are those of the slots that are not holes, and that
+    their boxes lie in the samples.
 
     Args:
         path: folder of the store.
@@ -157,6 +159,7 @@ def _check_rows(cohort: Cohort, broken: set[str]) -> Iterator[Problem]:
     if any(path in broken for split in cohort.manifest.splits for path in cohort.manifest.metadata_files(split)):
         return
     try:
-        _ = cohort.table
+        for spec in cohort.specs.values():
+            boxes_of(cohort.table, spec.name, shape=spec.shape)
     except VoxpressError as error:
         yield Problem(kind="format", path="metadata", message=str(error))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError
-from .arrays import CODECS
 from .parsing import canonical_json
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def array_document(spec: ArraySpec, slots: int, holes: Sequence[int], attrs: Map
                 "name": "sharding_indexed",
                 "configuration": {
                     "chunk_shape": [1, *spec.chunk],
-                    "codecs": CODECS,
+                    "codecs": [dict(codec) for codec in spec.codecs],
                     "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
                     "index_location": "end",
                 },
@@ -85,7 +84,7 @@ def check_array_document(document: Any, spec: ArraySpec, slots: int, where: str)
     for key in (key for key in expected if key != "attributes"):
         _check_same(document.get(key), expected[key], f"{where}: {key}")
     if unknown := sorted(set(document) - set(expected)):
-        msg = f"{where} has fields that format version 1 does not: {', '.join(unknown)[:200]}; upgrade voxpress"
+        msg = f"{where} has unknown fields: {', '.join(unknown)[:200]}; do not trust it, or upgrade voxpress"
         raise FormatError(msg)
     for key, value in _spec_attributes(spec).items():
         _check_same(document["attributes"].get(key), value, f"{where}: attributes.{key}")

@@ -173,8 +173,8 @@ class BackendConformance:
 
     def test_its_columns_do_not_clash_with_each_other_or_the_store(self, backend) -> None:
         conditions = {condition.name: condition.kind for condition in backend.conditions}
-        measures, outputs = ([each.name for each in part] for part in (backend.measures, backend.outputs))
-        assert rows_schema(conditions, measures, outputs)
+        measures = [each.name for each in backend.measures]
+        assert rows_schema(conditions, measures, {each.name: each.kind for each in backend.outputs})
 
     def test_its_defaults_can_be_drawn_and_are_within_limits(self, backend, plan) -> None:
         known: dict[str, np.ndarray] = {}

@@ -49,13 +49,13 @@ def load(carded_store, tmp_path):
 def reads(monkeypatch):
     """Every read of voxels, as (path, slot)."""
     noted = []
-    read = store.volumes.Volumes.read
+    read = store.reader.Reader.read
 
     def counting(self, path, slot, box=None):
         noted.append((path, slot))
         return read(self, path, slot, box)
 
-    monkeypatch.setattr(store.volumes.Volumes, "read", counting)
+    monkeypatch.setattr(store.reader.Reader, "read", counting)
     return noted
 
 

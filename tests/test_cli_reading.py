@@ -94,11 +94,11 @@ def test_one_line_a_problem(say, brains, tmp_path) -> None:
 
 def test_a_manifest_of_a_newer_version_is_told(say, tiny_store) -> None:
     path = tiny_store / "voxpress.json"
-    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
+    path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 3'))
     for command in (("verify",), ("info",), ("preview", "-o", "x.png")):
         said = say(*command, tiny_store)
         assert said.code == 1
-        assert "format version 2; this voxpress reads up to 1: upgrade voxpress" in said.err
+        assert "format version 3; this voxpress reads up to 2: upgrade voxpress" in said.err
 
 
 def test_a_path_that_leaves_the_store_is_refused(say, tiny_store) -> None:

@@ -305,7 +305,7 @@ def test_wrong_bytes_are_an_error_never_wrong_voxels(tiny_store, damage, kind: s
 def test_wrong_metadata_is_an_error(tiny_store, file: str, damage, kind: str) -> None:
     damage(tiny_store / file)
     with pytest.raises(CorruptError) as caught:
-        store.open(tiny_store)[0]
+        _ = store.open(tiny_store)[0], store.open(tiny_store).arrays["train/image"]
     assert (caught.value.kind, caught.value.path) == (kind, file)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pyarrow as pa
@@ -288,13 +289,25 @@ def recipe_last(recipe) -> str:
     return list(recipe.splits)[-1]
 
 
+def test_a_run_that_an_older_format_began_is_refused(tmp_path) -> None:
+    """Its records lack the extents of their samples."""
+    with pytest.raises(GenerationError):
+        press(order(), tmp_path, Trouble(kind="raise", at=9))
+    begun = tmp_path / store.WORK_FOLDER / "order.json"
+    fields = json.loads(begun.read_bytes())
+    assert fields.pop("format_version") == store.FORMAT_VERSION
+    begun.write_text(json.dumps(fields))
+    with pytest.raises(StoreExistsError, match="format_version has nothing there, 2 ordered"):
+        press(order(), tmp_path)
+
+
 # --- from a generated store to wrong bytes
 
 
 def test_a_newer_format_is_refused(balls) -> None:
     manifest = balls / "voxpress.json"
-    manifest.write_text(manifest.read_text().replace('"format_version": 1', '"format_version": 2'))
-    with pytest.raises(FormatError, match="format version 2; this voxpress reads up to 1: upgrade voxpress"):
+    manifest.write_text(manifest.read_text().replace('"format_version": 2', '"format_version": 3'))
+    with pytest.raises(FormatError, match="format version 3; this voxpress reads up to 2: upgrade voxpress"):
         store.open(balls)
     with pytest.raises(FormatError, match="upgrade voxpress"):
         press(order(), balls)

@@ -16,6 +16,7 @@ from voxpress.generation.cohort import draw_cohort
 from voxpress.generation.factory import plan_jobs
 from voxpress.generation.lock import lock_of
 from voxpress.generation.shard_maker import ShardMaker
+from voxpress.store import rows
 
 RECIPE = order("backend={name: spheres, fail: {6: 6}}")
 BACKEND = SpheresBackend(RECIPE.backend.options, RECIPE.grid)
@@ -59,7 +60,7 @@ def test_one_row_group_is_one_shard(tmp_path) -> None:
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_tables_are_cut_into_so_many_files_at_most(tmp_path, monkeypatch, most) -> None:
-    monkeypatch.setattr(finishing, "_MOST_TABLE_FILES", most)
+    monkeypatch.setattr(rows, "_MOST_TABLE_FILES", most)
     manifest = finish(tmp_path)
     assert {split: len(manifest.metadata_files(split)) for split in manifest.splits} == {"train": most, "test": most}
     assert store.verify(tmp_path).problems == ()

@@ -6,8 +6,8 @@ import pytest
 
 from voxpress import store
 from voxpress.errors import StoreExistsError
-from voxpress.generation.differences import differences
 from voxpress.generation.journal import Journal, ShardRecord
+from voxpress.store.differences import differences
 
 ORDER = {"files": {"recipe.yaml": "name: a\nseed: 1\n"}, "lock": {"numpy": {"version": "2"}}}
 PATH = "volumes/train.zarr/image/c.0.0.0.0"

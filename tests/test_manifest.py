@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +14,7 @@ import tiny_store as tiny
 from voxpress import store
 from voxpress.errors import FormatError, UnsafePathError, VoxpressError
 from voxpress.store import manifest as manifest_module
+from voxpress.store.codec_chain import TRAINING_CODECS
 from voxpress.store.parsing import canonical_json
 
 SCHEMA = json.loads(files("voxpress.store").joinpath("manifest.schema.json").read_text())
@@ -46,9 +48,52 @@ def test_the_schema_accepts_what_is_written(data: bytes) -> None:
 
 
 def test_a_newer_format_version_says_to_upgrade(data: bytes) -> None:
-    document = json.loads(data) | {"format_version": 2, "news": True}
-    with pytest.raises(FormatError, match=r"format version 2; .* upgrade voxpress"):
+    document = json.loads(data) | {"format_version": 3, "news": True}
+    with pytest.raises(FormatError, match=r"format version 3; .* upgrade voxpress"):
         store.Manifest.from_bytes(canonical_json(document), "here")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"chunk": [1, 4, 20, 18]},
+        {"chunk": [1, 16, 10, 6]},
+        {"codecs": [dict(codec) for codec in TRAINING_CODECS["uint8"]]},
+        {"codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]},
+    ],
+    ids=["the rule", "slab", "box", "lz4", "bare"],
+)
+def test_chunk_and_codecs_are_free_since_version_2(data: bytes, changes: dict[str, Any]) -> None:
+    document = json.loads(data)
+    assert document["format_version"] == 2
+    for path in document["arrays"]:
+        document["arrays"][path] |= changes
+    manifest = store.Manifest.from_bytes(canonical_json(document), "here")
+    assert manifest.to_bytes() == canonical_json(document)
+    for spec in manifest.specs.values():
+        assert [1, *spec.chunk] == changes.get("chunk", [1, *tiny.SPECS["image"].chunk])
+        assert spec.grid == tuple(size // step for size, step in zip(spec.shape, spec.chunk, strict=True))
+        assert spec.chunks_per_sample == math.prod(spec.grid)
+    jsonschema.validate(document, SCHEMA)
+    old = document | {"format_version": 1}
+    if changes:
+        with pytest.raises(FormatError, match="in format version 1"):
+            store.Manifest.from_bytes(canonical_json(old), "here")
+        if "codecs" in changes:
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(old, SCHEMA)
+    else:
+        again = store.Manifest.from_bytes(canonical_json(old), "here")
+        assert (again.format_version, again.to_bytes()) == (1, canonical_json(old))
+        assert again != manifest
+        jsonschema.validate(old, SCHEMA)
+
+
+@pytest.mark.parametrize("version", [0, -1, 1.0, "2", None, [2], True])
+def test_what_is_no_version_is_refused(data: bytes, version: Any) -> None:
+    with pytest.raises(FormatError, match="format_version 1 or 2"):
+        store.Manifest.from_bytes(canonical_json(json.loads(data) | {"format_version": version}), "here")
 
 
 NOT_JSON = {
@@ -100,7 +145,15 @@ CHANGES: dict[str, tuple[tuple[Any, ...], Any, bool]] = {
     "three axes": ((*IMAGE, "shape"), [10, 16, 20], True),
     "dtype": ((*IMAGE, "dtype"), "object", True),
     "codecs": ((*IMAGE, "codecs"), [], True),
-    "chunk": ((*IMAGE, "chunk"), [1, 4, 20, 18], False),
+    "codec": ((*IMAGE, "codecs", 1, "name"), "evil", True),
+    "codec twice": ((*IMAGE, "codecs", 2), {"name": "zstd", "configuration": {"level": 1, "checksum": False}}, False),
+    "level": ((*IMAGE, "codecs", 1, "configuration", "level"), 23, True),
+    "true level": ((*IMAGE, "codecs", 1, "configuration", "level"), True, True),
+    "chunk does not divide": ((*IMAGE, "chunk"), [1, 3, 20, 18], False),
+    "chunk of two samples": ((*IMAGE, "chunk"), [2, 2, 20, 18], True),
+    "empty chunk": ((*IMAGE, "chunk"), [1, 0, 0, 0], True),
+    "chunk of one split only": ((*IMAGE, "chunk"), [1, 4, 20, 18], False),
+    "huge chunk": ((*IMAGE, "chunk"), [1, 2**62, 20, 18], True),
     "shard of another shape": ((*IMAGE, "shard"), [4, 16, 20, 19], False),
     "affine of one split only": ((*IMAGE, "affine", 0, 3), 5.0, False),
     "singular affine": ((*IMAGE, "affine", 0, 0), 0.0, False),

@@ -70,7 +70,7 @@ def test_every_requirement_is_pinned_for_the_tests(settings: dict) -> None:
     pinned = {
         line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()
     }
-    names = {each.partition(">=")[0].lower().replace("_", "-") for each in wanted}
+    names = {each.partition(">=")[0].lower().replace("_", "-") for each in wanted if not each.startswith("voxpress[")}
     assert names <= pinned
 
 

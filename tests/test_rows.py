@@ -22,7 +22,7 @@ def test_one_row_group_a_shard_even_where_all_are_holes(tmp_path) -> None:
 def test_the_schema_says_synthetic_and_nothing_of_any_library(tmp_path) -> None:
     tagged = rows(0).replace_schema_metadata({"huggingface": "{}", "pandas": "{}"})
     store.write_rows(tmp_path / "a.parquet", [tagged], scratch=tmp_path)
-    assert pq.read_schema(tmp_path / "a.parquet").metadata == {b"synthetic": b"true", b"voxpress_format": b"1"}
+    assert pq.read_schema(tmp_path / "a.parquet").metadata == {b"synthetic": b"true", b"voxpress_format": b"2"}
 
 
 def test_values_survive(tmp_path) -> None:
@@ -52,4 +52,4 @@ def test_groups_must_have_the_same_columns(tmp_path) -> None:
 
 def test_a_condition_must_not_take_the_name_of_another_column() -> None:
     with pytest.raises(FormatError, match="seed"):
-        store.rows_schema({"seed": "number"}, [], ["image"])
+        store.rows_schema({"seed": "number"}, [], {"image": "image"})

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
 
 import numpy as np
 import pytest
@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 from voxpress import store
-from voxpress.store.shards import MISSING
+from voxpress.store.arrays import RULE_CHUNK, default_chunk
+from voxpress.store.codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
+from voxpress.store.shards import MISSING, encode_samples
 
 SPEC = tiny.SPECS["image"]
 
 
-def spec_of(shape: tuple[int, int, int], dtype: str, shard_samples: int) -> store.ArraySpec:
+def spec_of(shape: tuple[int, int, int], dtype: str, shard_samples: int, **more: object) -> store.ArraySpec:
     return store.ArraySpec(
-        name="image", kind="image", dtype=dtype, shape=shape, shard_samples=shard_samples, affine=tiny.AFFINE
+        name="image", kind="image", dtype=dtype, shape=shape, shard_samples=shard_samples, affine=tiny.AFFINE, **more
     )
 
 
@@ -34,8 +36,13 @@ def through_zarr(spec: store.ArraySpec, slots: int, shards: list[bytes]) -> np.n
 
 @st.composite
 def filled(draw: st.DrawFn) -> tuple[store.ArraySpec, list[np.ndarray | None]]:
-    shape = draw(st.tuples(st.integers(1, 26), st.integers(1, 5), st.integers(1, 5)))
-    spec = spec_of(shape, draw(st.sampled_from(["uint8", "uint16", "int16"])), draw(st.integers(1, 4)))
+    shape = draw(st.tuples(st.integers(1, 26), st.integers(1, 6), st.integers(1, 6)))
+    chunk = tuple(draw(st.sampled_from([step for step in range(1, size + 1) if size % step == 0])) for size in shape)
+    dtype = draw(st.sampled_from(["uint8", "uint16", "int16"]))
+    codecs = draw(st.sampled_from([CODECS, TRAINING_CODECS[dtype], UNCOMPRESSED_CODECS, UNCOMPRESSED_CODECS[:1]]))
+    spec = spec_of(
+        shape, dtype, draw(st.integers(1, 4)), chunk=draw(st.sampled_from([chunk, RULE_CHUNK])), codecs=codecs
+    )
     limits = np.iinfo(spec.dtype)
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     samples: list[np.ndarray | None] = []
@@ -43,6 +50,7 @@ def filled(draw: st.DrawFn) -> tuple[store.ArraySpec, list[np.ndarray | None]]:
         voxels = random.integers(limits.min, limits.max, shape, dtype=spec.dtype, endpoint=True)
         if kind == "slabs":
             voxels[random.random(shape[0]) < 0.6] = 0
+            voxels[:, random.random(shape[1]) < 0.3] = 0
         samples.append(None if kind == "hole" else voxels * (kind != "empty"))
     return spec, samples
 
@@ -99,6 +107,33 @@ def crc32c(data: bytes) -> bytes:
     return (crc ^ 0xFFFFFFFF).to_bytes(4, "little")
 
 
+@pytest.mark.parametrize("codecs", [CODECS, TRAINING_CODECS["uint8"]], ids=["zstd", "lz4"])
+def test_encoding_does_not_depend_on_the_threads(codecs) -> None:
+    spec = spec_of(tiny.SHAPE, "uint8", 4, codecs=codecs, chunk=(4, 10, 18))
+    samples = [None if index == 3 else tiny.voxels(index)["image"] for index in range(9)]
+    alone = [None if sample is None else store.encode_sample(spec, sample) for sample in samples]
+    before = threading.active_count()
+    assert [list(encode_samples(spec, samples, threads=threads)) for threads in (1, 2, 5)] == [alone] * 3
+    assert threading.active_count() == before
+
+
+def test_few_samples_are_held_while_threads_encode() -> None:
+    taken: list[int] = []
+    encoded = encode_samples(SPEC, (taken.append(n) or tiny.voxels(n)["image"] for n in range(50)), threads=2)
+    next(encoded)
+    assert len(taken) == 4
+    encoded.close()
+    assert len(taken) == 4
+
+
+def test_an_error_in_a_thread_comes_at_its_place() -> None:
+    samples = [tiny.voxels(0)["image"], tiny.voxels(1)["image"][1:], tiny.voxels(2)["image"]]
+    encoded = encode_samples(SPEC, samples, threads=3)
+    assert next(encoded) == store.encode_sample(SPEC, samples[0])
+    with pytest.raises(ValueError, match="needs uint8 of shape"):
+        next(encoded)
+
+
 def test_encoding_does_not_depend_on_the_order_of_memory() -> None:
     voxels = tiny.voxels(1)["image"]
     assert store.encode_sample(SPEC, np.asfortranarray(voxels)) == store.encode_sample(SPEC, voxels)
@@ -139,4 +174,5 @@ def test_a_wrong_index_is_refused(damage: str) -> None:
 
 @pytest.mark.parametrize(("x", "slab"), [(160, 20), (16, 2), (17, 1), (8, 1), (1, 1), (197, 1), (182, 14), (224, 28)])
 def test_an_inner_chunk_is_the_largest_slab_that_divides(x: int, slab: int) -> None:
-    assert replace(SPEC, shape=(x, 20, 18)).chunk == (slab, 20, 18)
+    assert default_chunk((x, 20, 18)) == (slab, 20, 18)
+    assert spec_of((x, 20, 18), "uint8", 1).chunk == (slab, 20, 18)

@@ -119,3 +119,36 @@ def test_rows_that_differ_from_the_manifest(tiny_store) -> None:
     [problem] = store.verify(tiny_store).problems
     assert problem.kind == "format"
     assert "sample_id twice" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("image_box", [0, 16, 0, 20, 0, 19], "leaves the sample"),
+        ("label_counts", [1], "wrong length"),
+        ("label_boxes", None, "wrong length"),
+    ],
+)
+def test_extents_that_no_sample_can_have(tiny_store, column: str, value: object, said: str) -> None:
+    import pyarrow.parquet as pq
+
+    file = tiny_store / "metadata/validation-00000-of-00001.parquet"
+    rows = pq.read_table(file).to_pylist()
+    rows[1][column] = value
+    store.write_rows(file, [pq.read_table(file).from_pylist(rows, schema=tiny.schema())], scratch=tiny_store.parent)
+    tiny.rewrite(tiny_store)
+    [problem] = store.verify(tiny_store).problems
+    assert problem.kind == "format"
+    assert said in problem.message
+
+
+def test_since_format_2_the_extents_must_be_there(tiny_store) -> None:
+    import pyarrow.parquet as pq
+
+    for file in tiny_store.glob("metadata/*.parquet"):
+        store.write_rows(file, [pq.read_table(file).drop_columns("image_box")], scratch=tiny_store.parent)
+    tiny.rewrite(tiny_store)
+    [problem] = store.verify(tiny_store).problems
+    assert "must have one column 'image_box' of type list<" in problem.message
+    tiny.rewrite(tiny_store, format_version=1)
+    assert store.verify(tiny_store).problems == ()

@@ -123,12 +123,15 @@ def test_missing_values_can_be_collated(cohort):
     assert not math.isnan(item["age"])
     import pyarrow as pa
 
-    from voxpress.loaders.items import filled
+    from voxpress.loaders.values import Values
 
     table = pa.table({"age": pa.array([None], pa.float64()), "sex": pa.array([None], pa.string())})
-    values = filled(table)
-    assert math.isnan(values["age"])
-    assert values["sex"] == ""
+    values = Values(table)
+    assert math.isnan(values.row(0)["age"])
+    assert values.row(0)["sex"] == ""
+    batch = values.rows(np.array([0, 0]))
+    assert batch["age"].isnan().all()
+    assert batch["sex"] == ["", ""]
 
 
 def test_monai_transforms_keep_image_and_label_together(cohort):

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import pickle
+import threading
+import time
 
 import numpy as np
 import pytest
 import tiny_store as tiny
 import torch
+from monai.data import MetaTensor
+from monai.data.utils import list_data_collate
 from monai.transforms import Compose, RandFlipd, RandGaussianNoised
 from torch.utils.data import DataLoader
 
-from voxpress import store
-from voxpress.loaders import VolumeStream
+from voxpress import CorruptError, StallError, store
+from voxpress.loaders import Foreground, VolumeDataset, VolumeStream, order
+from voxpress.store.reader import Reader
 
 KEYS = ("image", "label")
 PATCH = (6, 7, 8)
@@ -70,17 +75,18 @@ def test_patches_are_cut_from_the_volume_and_know_where_they_were(cohort):
     assert len(set(places(items))) == len(items)
 
 
-def test_only_the_patch_is_asked_of_the_store(cohort, monkeypatch):
+def test_only_the_chunks_of_the_patch_are_read(cohort, monkeypatch):
     asked = []
-    read = store.Cohort.read
+    open_ = Reader.open
 
-    def noted(self, row, name="image", box=None):
-        asked.append(box)
-        return read(self, row, name, box)
+    def noted(self, shard, wanted):
+        reads = open_(self, shard, wanted)
+        asked.extend(piece.number for read in reads for piece in read.pieces)
+        return reads
 
-    monkeypatch.setattr(store.Cohort, "read", noted)
-    list(VolumeStream(cohort.select([0, 1]), patch=PATCH))
-    assert [tuple(stop - start for start, stop in box) for box in asked] == [PATCH] * 4
+    monkeypatch.setattr(Reader, "open", noted)
+    list(VolumeStream(cohort.select([0, 1]), patch=(2, 20, 18), sampling=Foreground(), keys=("label",)))
+    assert 1 <= len(asked) <= 4, "two patches of the thickness of a chunk, each in two chunks at most"
 
 
 def test_patches_do_not_depend_on_what_else_is_selected(cohort):
@@ -91,7 +97,7 @@ def test_patches_do_not_depend_on_what_else_is_selected(cohort):
 
 
 @pytest.mark.parametrize("batch_size", [None, 4])
-@pytest.mark.parametrize("world_size", [1, 2, 5])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_ranks_read_each_patch_once(cohort, world_size, batch_size):
     def rank_items(rank):
         stream = VolumeStream(
@@ -103,6 +109,7 @@ def test_ranks_read_each_patch_once(cohort, world_size, batch_size):
             shuffle=True,
             rank=rank,
             world_size=world_size,
+            remainder="drop",
         )
         steps = list(stream)
         assert len(steps) == len(stream)
@@ -120,7 +127,7 @@ def test_ranks_read_each_patch_once(cohort, world_size, batch_size):
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
 def test_workers_change_nothing(cohort, start):
     stream = VolumeStream(
         cohort, patch=PATCH, patches_per_volume=3, batch_size=4, transform=noise(), shuffle=True, seed=5
@@ -158,24 +165,28 @@ def test_augmentation_depends_on_the_sample_not_on_what_came_before(cohort):
     assert not torch.equal(alone, image_of([0], 0, epoch=1))
 
 
-def test_drop_last_makes_all_ranks_equally_long(cohort):
-    streams = [
-        VolumeStream(cohort, batch_size=2, drop_last=True, rank=rank, world_size=5, keys=("label",))
-        for rank in range(5)
-    ]
-    assert [len(list(stream)) for stream in streams] == [len(stream) for stream in streams] == [1] * 5
-    assert all(len(batch["index"]) == 2 for stream in streams for batch in stream)
+@pytest.mark.parametrize(("remainder", "steps"), [("drop", 1), ("pad", 2), ("repeat", 2)])
+def test_all_ranks_take_equally_many_steps(cohort, remainder, steps):
+    options = {"batch_size": 2, "remainder": remainder, "world_size": 5, "keys": ("label",)}
+    ranks = [list(VolumeStream(cohort, rank=rank, **options)) for rank in range(5)]
+    assert [len(batches) for batches in ranks] == [steps] * 5
+    assert all(len(batch["index"]) == 2 for batches in ranks for batch in batches)
+    if remainder == "pad":
+        real = [
+            index
+            for batches in ranks
+            for batch in batches
+            for index, padding in zip(batch["index"].tolist(), batch["is_padding"].tolist(), strict=True)
+            if not padding
+        ]
+        assert sorted(real) == sorted(cohort.table["index"].to_pylist())
+    else:
+        assert all("is_padding" not in batch for batches in ranks for batch in batches)
 
 
 def test_a_transform_that_gives_several_items_makes_larger_batches(cohort):
     stream = VolumeStream(cohort, batch_size=4, transform=lambda item: [item, item])
     assert [len(batch["index"]) for batch in stream] == [8, 8, 8]
-
-
-def test_an_empty_cohort_gives_nothing(cohort):
-    stream = VolumeStream(cohort.select([]), batch_size=2, shuffle=True)
-    assert list(stream) == []
-    assert len(stream) == 0
 
 
 def test_it_can_be_pickled(cohort):
@@ -193,7 +204,15 @@ def test_it_can_be_pickled(cohort):
         ({"patches_per_volume": 2}, "needs patch"),
         ({"patches_per_volume": 0, "patch": PATCH}, "patches_per_volume must be at least 1"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"rank": 2, "world_size": 2}, "rank must be 0 to 1"),
+        ({"rank": 2, "world_size": 2, "remainder": "drop"}, "rank must be 0 to 1"),
+        ({"world_size": 2}, "choose 'drop', 'pad' or 'repeat'"),
+        ({"remainder": "lose"}, "remainder must be one of"),
+        ({"sampling": Foreground()}, "needs patch"),
+        ({"shuffle": True, "order": order.sequential(12)}, "exclude each other"),
+        ({"order": order.sequential(11)}, "made for 11 rows, but the cohort has 12"),
+        ({"threads": 0}, "threads must be at least 1"),
+        ({"prefetch_bytes": 0}, "prefetch_bytes must be at least 1"),
+        ({"timeout_s": 0}, "timeout_s must be more than 0"),
         ({"world_size": 0}, "world_size must be at least 1"),
         ({"seed": -1}, "seed must be"),
         ({"keys": ("images",)}, "'images'"),
@@ -203,3 +222,108 @@ def test_it_can_be_pickled(cohort):
 def test_what_cannot_be_streamed_is_refused_at_once(cohort, options, told):
     with pytest.raises(ValueError, match=told):
         VolumeStream(cohort, **options)
+
+
+def test_a_cohort_without_rows_is_refused(cohort):
+    with pytest.raises(ValueError, match="there is nothing to read"):
+        VolumeStream(cohort.select([]), batch_size=2)
+
+
+@pytest.mark.parametrize("patch", [None, PATCH], ids=["whole", "patch"])
+@pytest.mark.parametrize("dtype", [None, torch.float32, torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_a_batch_is_what_monai_makes_of_the_items(cohort, patch, dtype):
+    options = {"patch": patch, "dtype": dtype, "seed": 4}
+    batch = next(iter(VolumeStream(cohort, batch_size=3, **options)))
+    items = [item for item, _ in zip(VolumeStream(cohort, **options), range(3), strict=False)]
+    expected = list_data_collate(items)
+    assert set(batch) == set(expected)
+    for name, value in expected.items():
+        assert _same(batch[name], value), name
+        if isinstance(value, MetaTensor):
+            assert isinstance(batch[name], MetaTensor)
+            assert _same(batch[name].meta, value.meta), name
+            assert batch[name].is_batch
+            assert batch[name].applied_operations == value.applied_operations
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float32, torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_items_are_those_of_the_map_style_dataset(cohort, dtype):
+    dataset = VolumeDataset(cohort, dtype=dtype, patch=PATCH, seed=4)
+    for row, item in enumerate(VolumeStream(cohort, dtype=dtype, patch=PATCH, seed=4)):
+        other = dataset[row]
+        assert set(item) == set(other)
+        for name, value in other.items():
+            assert _same(item[name], value), name
+
+
+def _same(one, other):
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(torch.as_tensor(one), torch.as_tensor(other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return one == other
+
+
+def test_batches_stay_what_they_were_while_somebody_holds_them(cohort):
+    held = list(VolumeStream(cohort, batch_size=2, dtype=None, prefetch_bytes=1))
+    for batch in held:
+        for index, image in zip(batch["index"].tolist(), batch["image"], strict=True):
+            np.testing.assert_array_equal(image[0].numpy(), tiny.voxels(index)["image"])
+
+
+def test_memory_is_used_again_once_a_batch_is_gone(cohort):
+    addresses = {batch["image"].data_ptr() for batch in VolumeStream(cohort, batch_size=1, prefetch_bytes=1)}
+    assert len(addresses) < 12
+
+
+def test_wrong_bytes_are_an_error_that_names_file_and_samples(tiny_store):
+    shard = tiny_store / "volumes/train.zarr/image/c.1.0.0.0"
+    data = bytearray(shard.read_bytes())
+    data[3000] ^= 255
+    shard.write_bytes(data)
+    stream = VolumeStream(store.open(tiny_store), batch_size=2)
+    given = []
+    with pytest.raises(CorruptError) as caught:
+        given.extend(stream)
+    assert caught.value.path == "volumes/train.zarr/image/c.1.0.0.0"
+    assert "tiny-000004" in caught.value.samples
+    assert str(tiny_store) in str(caught.value)
+    assert [batch["index"].tolist() for batch in given] == [[0, 1], [2, 3]]
+
+
+def test_an_error_of_a_transform_comes_out(cohort):
+    def fails(item):
+        if item["index"] == 3:
+            msg = "no such thing"
+            raise KeyError(msg)
+        return item
+
+    with pytest.raises(KeyError, match="no such thing"):
+        list(VolumeStream(cohort, batch_size=2, transform=fails))
+
+
+@pytest.mark.timeout(60)
+def test_a_stall_is_an_error_that_says_where(cohort):
+    let_go = threading.Event()
+    stream = VolumeStream(cohort, batch_size=2, transform=lambda _: let_go.wait(), timeout_s=0.2)
+    with pytest.raises(StallError, match=r"no batch came within 0.2 s; its threads are busy with: a transform"):
+        next(iter(stream))
+    let_go.set()
+
+
+def test_an_iterator_that_is_left_stops_its_threads(cohort):
+    iterator = iter(VolumeStream(cohort, batch_size=1))
+    next(iterator)
+    iterator.close()
+    deadline = time.monotonic() + 10
+    while [thread for thread in threading.enumerate() if thread.name.startswith("voxpress_")]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_no_thread_is_started_before_the_first_batch(cohort):
+    before = threading.active_count()
+    iter(VolumeStream(cohort, batch_size=1))
+    assert threading.active_count() == before

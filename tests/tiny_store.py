@@ -74,13 +74,18 @@ def row(index: int, split: str, slot: int) -> dict[str, object]:
         "quality": "PASS",
         **{name: {"path": store.array_path(split, name), "index": slot} for name in SPECS},
         **{f"{name}_sha256": store.voxels_sha256(arrays[name]) for name in SPECS},
+        **{
+            column: value
+            for name, spec in SPECS.items()
+            for column, value in store.sample_extents(spec, arrays[name]).items()
+        },
         "is_synthetic": True,
     }
 
 
 def schema() -> pa.Schema:
     conditions = {"age": "number", "sex": "category", "diagnosis": "category"}
-    return store.rows_schema(conditions, ["brain_ml"], list(SPECS))
+    return store.rows_schema(conditions, ["brain_ml"], {name: spec.kind for name, spec in SPECS.items()})
 
 
 def build(root: Path) -> Path:

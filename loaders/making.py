@@ -1,0 +1,126 @@
+"""One batch of a stream: which items are in it, where their voxels go, and what is made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from monai.data.utils import list_data_collate
+
+from ..store.layout import array_path
+from ..store.reader import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from .buffers import Buffers
+    from .items import ItemMaker
+
+__all__ = ["Addressed", "Making"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    """An item and what its randomness depends on.
+
+    Attributes:
+        row: of the cohort.
+        box: (3, 2) voxels; None for the whole volume.
+        seed: of the random transform.
+        padding: the item only fills a batch up.
+    """
+
+    row: int
+    box: NDArray[np.int64] | None
+    seed: int
+    padding: bool
+
+
+@dataclass(kw_only=True, eq=False)
+class Making:
+    """A batch that is being made; a `pipeline.Order`.
+
+    Attributes:
+        items: in their sequence.
+        maker: what they are made with.
+        buffers: where the memory comes from.
+        transform: gives what is applied to each item in the thread that asks; None for none.
+        single: give the one item itself instead of a batch.
+        mark_padding: say of each item whether it is padding.
+    """
+
+    items: Sequence[Addressed]
+    maker: ItemMaker
+    buffers: Buffers
+    transform: Callable[[], Callable[[Any], Any]] | None
+    single: bool
+    mark_padding: bool
+    _voxels: Mapping[str, NDArray[Any]] = field(init=False)
+    _made: list[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._voxels = {}
+        for key, how in self.maker.conversions.items():
+            shape = self.maker.patch or self.maker.cohort.specs[key].shape
+            self._voxels[key] = self.buffers.take((len(self.items), 1, *shape), how.numpy_dtype)
+        self._made = [None] * (len(self.items) if self.transform else 1)
+
+    @property
+    def wanted(self) -> list[Wanted]:
+        """As in `pipeline.Order`."""
+        where = self.maker.locations
+        return [
+            Wanted(
+                path=array_path(where.splits[where.split[item.row]], key),
+                slot=int(where.slot[item.row]),
+                box=item.box,
+                target=target[number, 0],
+                fill=self.maker.conversions[key].fill,
+            )
+            for key, target in self._voxels.items()
+            for number, item in enumerate(self.items)
+        ]
+
+    @property
+    def parts(self) -> int:
+        """As in `pipeline.Order`: each transform is one."""
+        return len(self._made)
+
+    def part(self, number: int) -> None:
+        """As in `pipeline.Order`."""
+        tensors = {key: self._tensor(key) for key in self._voxels}
+        if self.transform is None and not self.single:
+            self._made[0] = self._batch(tensors)
+            return
+        item = self.items[number]
+        made = self.maker.item(item.row, item.box, {key: voxels[number] for key, voxels in tensors.items()})
+        if self.mark_padding:
+            made["is_padding"] = item.padding
+        if self.transform is not None:
+            transform = self.transform()
+            if hasattr(transform, "set_random_state"):
+                transform.set_random_state(seed=item.seed)
+            made = transform(made)
+        self._made[number] = made
+
+    def finished(self) -> Any:
+        """As in `pipeline.Order`."""
+        if self.single or self.transform is None:
+            return self._made[0]
+        return list_data_collate(self._made)
+
+    def _tensor(self, key: str) -> torch.Tensor:
+        tensor = torch.from_numpy(self._voxels[key])
+        dtype = self.maker.conversions[key].torch_dtype
+        return tensor if dtype is None else tensor.to(dtype)
+
+    def _batch(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+        rows = np.array([item.row for item in self.items])
+        batch = self.maker.batch(rows, [item.box for item in self.items], tensors)
+        if self.mark_padding:
+            batch["is_padding"] = torch.tensor([item.padding for item in self.items])
+        return batch

@@ -1,0 +1,167 @@
+"""How the voxels of a store are packed: chunks, codecs, samples a shard; and what a copy packed otherwise consists of.
+
+Pure: values in, values out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ..errors import FormatError, QueryError
+from .arrays import default_chunk
+from .codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .arrays import ArraySpec
+    from .codec_chain import Codecs
+    from .manifest import Manifest
+    from .opened import Locations
+
+__all__ = ["PACKINGS", "CopyJob", "CopyPlan", "Packing", "plan_copy"]
+
+PACKINGS: Final = ("zstd", "lz4", "none")
+"""Names of codec chains: the published one, one that is fast to decode, and none that compresses."""
+
+_CUBES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """How to pack.
+
+    Attributes:
+        codec: one of `PACKINGS`.
+        chunk: `slab` (whole y–z planes, for whole volumes), `cube` (about a quarter of each axis, for patches), `same`
+            (as it is), or sizes such as ``10,224,160``.
+        shard_samples: of one shard; None for as many as there are.
+
+    Raises:
+        FormatError: not one of these.
+    """
+
+    codec: str = "lz4"
+    chunk: str = "slab"
+    shard_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.codec not in PACKINGS:
+            msg = f"codec must be one of {', '.join(PACKINGS)}, got {self.codec!r}"
+            raise FormatError(msg)
+        if self.chunk not in {"slab", "cube", "same"} and not re.fullmatch(r"\d{1,5},\d{1,5},\d{1,5}", self.chunk):
+            msg = f"chunk must be slab, cube, same, or three sizes such as 10,224,160, got {self.chunk!r}"
+            raise FormatError(msg)
+
+    def applied(self, spec: ArraySpec) -> ArraySpec:
+        """The same array, packed so.
+
+        Raises:
+            FormatError: the chunk does not divide its shape, or the shard is too large.
+        """
+        return replace(
+            spec,
+            chunk=self._chunk(spec),
+            codecs=_codecs(self.codec, spec.dtype),
+            shard_samples=self.shard_samples or spec.shard_samples,
+        )
+
+    def _chunk(self, spec: ArraySpec) -> tuple[int, int, int]:
+        if self.chunk == "same":
+            return spec.chunk
+        if self.chunk == "slab":
+            return default_chunk(spec.shape)
+        x, y, z = map(_cube_side, spec.shape) if self.chunk == "cube" else map(int, self.chunk.split(","))
+        return x, y, z
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyJob:
+    """One shard of a copy.
+
+    Attributes:
+        split, number: which.
+        rows: for each of its slots the row of the cohort that goes there; None for a hole.
+    """
+
+    split: str
+    number: int
+    rows: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyPlan:
+    """A copy of a data set, or of some rows of it.
+
+    Attributes:
+        slots: split → for each slot of the copy the row of the cohort; None for a hole.
+        specs: array → its spec in the copy.
+    """
+
+    slots: Mapping[str, tuple[int | None, ...]]
+    specs: Mapping[str, ArraySpec]
+
+    @property
+    def shard_samples(self) -> int:
+        """Slots of one shard file."""
+        return next(iter(self.specs.values())).shard_samples
+
+    @property
+    def samples(self) -> int:
+        """Rows of the copy."""
+        return sum(row is not None for slots in self.slots.values() for row in slots)
+
+    def jobs(self) -> list[CopyJob]:
+        """The shards of the copy."""
+        size = self.shard_samples
+        return [
+            CopyJob(split=split, number=number, rows=slots[start : start + size])
+            for split, slots in self.slots.items()
+            for number, start in enumerate(range(0, len(slots), size))
+        ]
+
+
+def plan_copy(manifest: Manifest, locations: Locations, packing: Packing, *, whole: bool) -> CopyPlan:
+    """Where each row of a cohort goes.
+
+    Args:
+        manifest: of the data set.
+        locations: of the cohort's rows, splits in order and in each the slots in order.
+        packing: of the copy.
+        whole: all rows stay in their slots, and holes stay holes; otherwise the rows of a split close up, and a split
+            without rows is left out.
+
+    Raises:
+        FormatError: the arrays cannot be packed so.
+        QueryError: there is no row.
+    """
+    specs = {name: packing.applied(spec) for name, spec in manifest.specs.items()}
+    slots: dict[str, tuple[int | None, ...]] = {}
+    for number, split in enumerate(locations.splits):
+        rows = np.flatnonzero(locations.split == number)
+        if whole:
+            placed: list[int | None] = [None] * manifest.splits[split].slots
+            for row, slot in zip(rows.tolist(), locations.slot[rows].tolist(), strict=True):
+                placed[slot] = row
+            slots[split] = tuple(placed)
+        elif len(rows):
+            slots[split] = tuple(rows.tolist())
+    if not slots:
+        msg = "there is no sample to copy; ask for others"
+        raise QueryError(msg)
+    return CopyPlan(slots=slots, specs=specs)
+
+
+def _codecs(codec: str, dtype: str) -> Codecs:
+    return {"zstd": CODECS, "lz4": TRAINING_CODECS[dtype], "none": UNCOMPRESSED_CODECS}[codec]
+
+
+def _cube_side(size: int) -> int:
+    """The divisor that is nearest to a quarter of the axis, by their ratio; a prime axis stays whole."""
+    divisors = [step for step in range(1, size + 1) if size % step == 0]
+    return min(divisors, key=lambda step: (abs(math.log(step * _CUBES / size)), step))

@@ -1,0 +1,129 @@
+"""Which inner chunks some boxes touch, and which byte ranges hold them: pure functions on arrays of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from .arrays import ArraySpec, Box
+
+    Slices = tuple[slice, slice, slice]
+
+__all__ = ["Coalescing", "Parts", "checked_box", "coalesce", "parts_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parts:
+    """The parts of a box that lie in one inner chunk each, in C order of the chunks.
+
+    Attributes:
+        numbers: (m,) chunks of the sample that they are in, counted in C order.
+        slices: where each part is, first in its chunk (None: it is all of it), then in the box.
+    """
+
+    numbers: NDArray[np.int64]
+    slices: Sequence[tuple[Slices | None, Slices]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coalescing:
+    """When neighbouring byte ranges are read as one.
+
+    Attributes:
+        max_gap_bytes: unwanted bytes between two ranges that are rather read than skipped.
+        max_read_bytes: no range is added to a read that spans more than this.
+    """
+
+    max_gap_bytes: int
+    max_read_bytes: int
+
+
+def parts_of(box: NDArray[np.int64] | None, spec: ArraySpec) -> Parts:
+    """Split a box at the borders of inner chunks.
+
+    Args:
+        box: (3, 2) voxel ranges, ends excluded, inside the sample and not empty; None for the whole sample.
+        spec: of the array.
+    """
+    ranges = checked_box(None, spec.shape) if box is None else box
+    axes = [_along(start, stop, size) for (start, stop), size in zip(ranges.tolist(), spec.chunk, strict=True)]
+    _, y_chunks, z_chunks = spec.grid
+    numbers = [(i * y_chunks + j) * z_chunks + k for i, j, k in product(*([n for n, _, _ in axis] for axis in axes))]
+    slices: list[tuple[Slices | None, Slices]] = []
+    for (_, x, to_x), (_, y, to_y), (_, z, to_z) in product(*axes):
+        whole = (x.stop - x.start, y.stop - y.start, z.stop - z.start) == spec.chunk
+        slices.append((None if whole else (x, y, z), (to_x, to_y, to_z)))
+    return Parts(numbers=np.array(numbers), slices=slices)
+
+
+def checked_box(box: Box | None, shape: tuple[int, int, int]) -> NDArray[np.int64]:
+    """A box as (3, 2) numbers; None is the whole sample.
+
+    Raises:
+        IndexError: it is empty or leaves the sample.
+    """
+    if box is None:
+        return np.array([(0, size) for size in shape])
+    if len(box) != 3 or any(len(ends) != 2 for ends in box):
+        msg = f"box must be ((x0, x1), (y0, y1), (z0, z1)), got {box}"
+        raise IndexError(msg)
+    for axis, (start, stop), size in zip("xyz", box, shape, strict=True):
+        if not 0 <= start < stop <= size:
+            msg = f"box must lie in the sample, of shape {shape}; along {axis} it is {start} to {stop}"
+            raise IndexError(msg)
+    return np.array(box, dtype=np.int64)
+
+
+def coalesce(
+    start: NDArray[np.int64], stop: NDArray[np.int64], owner: NDArray[np.int64], rule: Coalescing
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Group byte ranges of one file into reads.
+
+    Args:
+        start: (m,) first bytes.
+        stop: (m,) ends, excluded.
+        owner: (m,) only ranges with the same number share a read.
+        rule: how far apart, and how much in one.
+
+    Returns:
+        order: (m,) the ranges sorted by owner and start.
+        heads: places in `order` at which a new read begins, the first of them 0.
+    """
+    order = np.lexsort((start, owner))
+    if not len(order):
+        return order, np.empty(0, np.int64)
+    start, stop, owner = start[order], stop[order], owner[order]
+    # the same chunk may be asked for twice, so an earlier range may end later
+    reach = _running_maximum(stop, owner)
+    far = np.ones(len(order), bool)
+    far[1:] = (owner[1:] != owner[:-1]) | (start[1:] > reach[:-1] + rule.max_gap_bytes)
+    run = np.cumsum(far) - 1
+    part = (start - start[far][run]) // rule.max_read_bytes
+    new = far.copy()
+    new[1:] |= part[1:] != part[:-1]
+    return order, np.flatnonzero(new)
+
+
+def _running_maximum(stop: NDArray[np.int64], owner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Largest end so far within each owner; owners come one after the other."""
+    step = int(stop.max()) + 1
+    rank = np.cumsum(np.concatenate([[0], owner[1:] != owner[:-1]]))
+    return np.asarray(np.maximum.accumulate(stop + rank * step) - rank * step)
+
+
+def _along(start: int, stop: int, size: int) -> list[tuple[int, slice, slice]]:
+    """The chunks along one axis that a range touches: number, part in the chunk, part in the range."""
+    parts = []
+    for number in range(start // size, -(-stop // size)):
+        corner = number * size
+        first, last = max(start, corner), min(stop, corner + size)
+        parts.append((number, slice(first - corner, last - corner), slice(first - start, last - start)))
+    return parts

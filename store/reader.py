@@ -1,0 +1,314 @@
+"""Reads boxes of samples: a plan of byte ranges first, then reads that decode straight into their targets.
+
+Work comes as tasks that any threads may run: `Reader.open` looks up a shard's index and plans, `Read.run` fetches one
+byte range and unpacks its chunks. Nothing here starts a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..errors import CorruptError
+from .codec_chain import has_checksum
+from .codecs import check_crc, decoder
+from .files import ADVICE
+from .layout import shard_path, split_and_name
+from .plan import Coalescing, Parts, checked_box, coalesce, parts_of
+from .shard_indexes import FETCHES, ShardIndexes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from .arrays import ArraySpec, Box
+    from .cache import Cache, CachedShard
+    from .codecs import Decode
+    from .manifest import Manifest
+    from .plan import Slices
+    from .sources import Source
+
+    Fill = Callable[[NDArray[Any], NDArray[Any]], None]
+    """Puts stored voxels (second) into a target (first) of the same shape."""
+
+__all__ = ["Read", "Reader", "Wanted"]
+
+LOCAL: Final = Coalescing(max_gap_bytes=32 * 2**10, max_read_bytes=512 * 2**10)
+"""A read of a local file costs some microseconds, about what copying 32 KiB does. What is read at once fits into the
+cache of a core, so that it is unpacked from there."""
+REMOTE: Final = Coalescing(max_gap_bytes=512 * 2**10, max_read_bytes=8 * 2**20)
+"""At 20 ms a request and 100 MB/s, one request costs what 2 MB do; a quarter of that wastes little on slower lines."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Wanted:
+    """A box of one sample, and where its voxels go.
+
+    Attributes:
+        path: folder of the array, a key of `Manifest.arrays`.
+        slot: of the sample in the array.
+        box: (3, 2) voxel ranges, ends excluded, inside the sample; None for all of it.
+        target: of the box's shape.
+        fill: how stored voxels get into the target; None where it has the stored dtype.
+        ticket: whatever the caller tells its boxes apart by.
+    """
+
+    path: str
+    slot: int
+    box: NDArray[np.int64] | None
+    target: NDArray[Any]
+    fill: Fill | None = None
+    ticket: Any = None
+
+
+@dataclass(slots=True, eq=False)
+class _Piece:
+    """One inner chunk and the part of it that is wanted; without a target it is only fetched into the cache."""
+
+    number: int
+    start: int
+    stop: int
+    target: NDArray[Any] | None = None
+    inner: Slices | None = None
+    fill: Fill | None = None
+    ticket: Any = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Read:
+    """One byte range of a shard with the pieces in it. `run` may be called from any thread, once.
+
+    Attributes:
+        shard: file, relative to the store.
+        start, stop: byte range, end excluded.
+        cached: it is in the local cache already.
+    """
+
+    reader: Reader
+    shard: str
+    start: int
+    stop: int
+    pieces: list[_Piece]
+    cached: CachedShard | None = None
+    keep: CachedShard | None = None
+
+    @property
+    def tickets(self) -> set[Any]:
+        """Tickets of the boxes that wait for this read."""
+        return {piece.ticket for piece in self.pieces}
+
+    def run(self) -> None:
+        """Fetch the range and unpack it into the targets.
+
+        Raises:
+            CorruptError: bytes are missing, or still wrong when they are fetched again.
+            RemoteError: the server failed for good.
+        """
+        self.reader._run(self)  # noqa: SLF001 - a read is a part of its reader
+
+
+class Reader:
+    """The voxels of a store, as planned reads.
+
+    Shard indexes are kept, within a limit in bytes. A copy in another process starts empty.
+
+    Args:
+        source: where the bytes are.
+        manifest: what they should be.
+        cache: where shards of a remote source are kept.
+    """
+
+    def __init__(self, source: Source, manifest: Manifest, cache: Cache | None = None) -> None:
+        self.source = source
+        self.cache = cache if source.remote else None
+        self._manifest = manifest
+        self._rule = REMOTE if source.remote else LOCAL
+        self._indexes = ShardIndexes(source, manifest, self._cached)
+        self._decoders: dict[str, Decode] = {}
+        self._whole: dict[str, Parts] = {}
+        self._local = threading.local()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Reader, (self.source, self._manifest, self.cache)
+
+    def shard_of(self, path: str, slot: int) -> str:
+        """File that holds a sample, relative to the store."""
+        split, name = split_and_name(path)
+        return shard_path(split, name, slot // self._manifest.arrays[path].shard_samples)
+
+    def read(self, path: str, slot: int, box: Box | None = None) -> NDArray[Any]:
+        """One sample or a box of it, read in this thread.
+
+        Returns:
+            (x, y, z) in the stored dtype; the caller may write to it.
+
+        Raises:
+            CorruptError: the bytes are missing or wrong.
+            IndexError: the box is empty or leaves the sample.
+        """
+        spec = self._manifest.arrays[path]
+        ranges = checked_box(box, spec.shape)
+        target: NDArray[Any] = np.empty(ranges[:, 1] - ranges[:, 0], spec.numpy_dtype)
+        wanted = Wanted(path=path, slot=slot, box=None if box is None else ranges, target=target)
+        for read in self.open(self.shard_of(path, slot), [wanted]):
+            read.run()
+        return target.astype(spec.dtype, copy=False)
+
+    def open(self, shard: str, wanted: Sequence[Wanted]) -> list[Read]:
+        """Plan the reads for boxes of one shard. Looks up its index; chunks that are all background are filled here.
+
+        Args:
+            shard: the file that `shard_of` names for all of them.
+            wanted: boxes of one array.
+
+        Raises:
+            CorruptError: the file is missing, has another size than the manifest says, or its index is wrong.
+        """
+        spec = self._manifest.arrays[wanted[0].path]
+        index = self._indexes.of(shard, spec)
+        held: list[_Piece] = []
+        owners: list[int] = []
+        for owner, one in enumerate(wanted):
+            if one.box is None:
+                parts = self._whole.get(one.path) or self._whole.setdefault(one.path, parts_of(None, spec))
+            else:
+                parts = parts_of(one.box, spec)
+            numbers = parts.numbers + one.slot % spec.shard_samples * spec.chunks_per_sample
+            entries = index[numbers].tolist()
+            for number, part, (start, size) in zip(numbers.tolist(), parts.slices, entries, strict=True):
+                inner, outer = part
+                target = one.target[outer]
+                if start < 0:
+                    _fill_background(target, one.fill, spec)
+                    continue
+                held.append(_Piece(number, start, start + size, target, inner, one.fill, one.ticket))
+                owners.append(owner)
+        # sharing a request pays over a network; on a disk, a read for each box lets more threads work
+        return self._reads(shard, spec, held, np.array([0] * len(owners) if self.source.remote else owners))
+
+    def whole_shard(self, shard: str, path: str) -> list[Read]:
+        """Reads that bring what is missing of a shard into the cache; nothing is unpacked, checksums are checked."""
+        if self.cache is None:
+            return []
+        spec = self._manifest.arrays[path]
+        index = self._indexes.of(shard, spec)
+        numbers = np.flatnonzero(index[:, 0] >= 0)
+        held = [
+            _Piece(number, start, start + size)
+            for number, (start, size) in zip(numbers.tolist(), index[numbers].tolist(), strict=True)
+        ]
+        return [read for read in self._reads(shard, spec, held, np.zeros(len(held), np.int64)) if read.keep]
+
+    def _reads(self, shard: str, spec: ArraySpec, held: list[_Piece], owners: NDArray[np.int64]) -> list[Read]:
+        if not held:
+            return []
+        cached = self._cached(shard, spec)
+        if cached is not None:
+            have = cached.have(np.array([piece.number for piece in held]))
+            owners = owners * 2 + have
+        start = np.array([piece.start for piece in held])
+        stop = np.array([piece.stop for piece in held])
+        order, heads = coalesce(start, stop, owners, self._rule)
+        reads = []
+        for group in np.split(order, heads[1:]):
+            first = int(group[0])
+            is_here = cached is not None and bool(have[first])
+            reads.append(
+                Read(
+                    reader=self,
+                    shard=shard,
+                    start=int(start[group].min()),
+                    stop=int(stop[group].max()),
+                    pieces=[held[m] for m in group.tolist()],
+                    cached=cached if is_here else None,
+                    keep=None if is_here else cached,
+                )
+            )
+        return reads
+
+    def _run(self, read: Read) -> None:
+        numbers = [piece.number for piece in read.pieces]
+        if read.keep is not None and read.keep.have(numbers).all() and all(p.target is None for p in read.pieces):
+            # another thread or process has brought them meanwhile
+            return
+        data = self._buffer(read.stop - read.start)
+        keep = read.keep
+        if read.cached is None or not read.cached.read_into(read.start, data.data):
+            keep = read.keep or read.cached
+            self.source.read_into(read.shard, read.start, data.data)
+        sound = [piece for piece in read.pieces if self._is_sound(read, piece, data)]
+        if keep is not None and sound:
+            parts = [data[piece.start - read.start : piece.stop - read.start] for piece in sound]
+            keep.keep([piece.number for piece in sound], [piece.start for piece in sound], parts)
+
+    def _is_sound(self, read: Read, piece: _Piece, data: NDArray[np.uint8]) -> bool:
+        """Unpack a piece; one that was damaged on the way, or in the cache, is fetched again, and kept apart."""
+        try:
+            self._unpack(read.shard, piece, data[piece.start - read.start : piece.stop - read.start])
+        except ValueError as error:
+            self._again(read, piece, error)
+            return False
+        return True
+
+    def _again(self, read: Read, piece: _Piece, error: ValueError) -> None:
+        if read.cached is not None:
+            read.cached.forget([piece.number])
+        data = np.empty(piece.stop - piece.start, np.uint8)
+        for _ in range(FETCHES if self.source.remote else 0):
+            self.source.read_into(read.shard, piece.start, data.data)
+            try:
+                self._unpack(read.shard, piece, data)
+            except ValueError as again:
+                error = again
+                continue
+            if (keep := read.keep or read.cached) is not None:
+                keep.keep([piece.number], [piece.start], [data])
+            return
+        msg = f"{read.shard} cannot be decoded ({error}); {ADVICE}"
+        raise CorruptError(msg, kind="checksum", path=read.shard) from error
+
+    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8]) -> None:
+        path = shard.rpartition("/")[0]
+        spec = self._manifest.arrays[path]
+        if piece.target is None:
+            if has_checksum(spec.codecs):
+                check_crc(data)
+            return
+        decode = self._decoders.get(path) or self._decoders.setdefault(path, decoder(spec))
+        if piece.inner is None and piece.fill is None and piece.target.flags.c_contiguous:
+            decode(data, piece.target)
+            return
+        chunk = self._scratch(spec)
+        decode(data, chunk)
+        voxels = chunk if piece.inner is None else chunk[piece.inner]
+        (piece.fill or np.copyto)(piece.target, voxels)
+
+    def _cached(self, shard: str, spec: ArraySpec) -> CachedShard | None:
+        # without checksums nobody would notice a torn piece
+        if self.cache is None or not has_checksum(spec.codecs):
+            return None
+        record = self._manifest.files[shard]
+        return self.cache.open_shard(record.sha256, record.bytes, spec.shard_samples * spec.chunks_per_sample)
+
+    def _buffer(self, size: int) -> NDArray[np.uint8]:
+        """Memory of this thread for the bytes of a read, used again by the next."""
+        held = getattr(self._local, "buffer", None)
+        if held is None or len(held) < size:
+            held = self._local.buffer = np.empty(size, np.uint8)
+        return held[:size]
+
+    def _scratch(self, spec: ArraySpec) -> NDArray[Any]:
+        """Memory of this thread for one unpacked chunk."""
+        chunks = self._local.__dict__.setdefault("chunks", {})
+        key = spec.chunk, spec.dtype
+        if key not in chunks:
+            chunks[key] = np.empty(spec.chunk, spec.numpy_dtype)
+        return np.asarray(chunks[key])
+
+
+def _fill_background(target: NDArray[Any], fill: Fill | None, spec: ArraySpec) -> None:
+    (fill or np.copyto)(target, np.zeros(target.shape, spec.numpy_dtype))

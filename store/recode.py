@@ -1,0 +1,229 @@
+"""A copy of a data set that is packed otherwise, for training on this machine: the same samples, ids and voxels."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CorruptError, StoreExistsError
+from .arrays import voxels_sha256
+from .copied_files import copy_beside, copy_card, write_documents, write_tables
+from .differences import differences
+from .extents import sample_extents
+from .files import FileRecord, write_atomic
+from .layout import MANIFEST_NAME, array_path, shard_path
+from .manifest import FORMAT_VERSION, Manifest, SplitRecord
+from .opening import open as open_store
+from .packing import CopyJob, CopyPlan, Packing, plan_copy
+from .shards import assemble_shard, encode_sample
+from .threads import available_cpus, map_in_order
+from .work_folder import WorkFolder, refuse_foreign
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+    from .cohort import Cohort
+
+    Progress = Callable[[int, int], None]
+
+__all__ = ["Recoded", "recode"]
+
+_PACKAGES = ("numcodecs", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recoded:
+    """What came of it.
+
+    Attributes:
+        manifest: of the copy.
+        made: samples that this run copied; the others were there.
+    """
+
+    manifest: Manifest
+    made: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """One sample: array → inner chunks, and its extents: column → value."""
+
+    chunks: Mapping[str, list[bytes | None]]
+    extents: Mapping[str, list[int] | None]
+
+
+def recode(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    packing: Packing | None = None,
+    *,
+    where: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Recoded:
+    """Copy a data set with other chunks, codecs or shards.
+
+    Stopped at any time and called again, it goes on from the shards that are committed; called again on a finished copy
+    it does nothing. Every sample is held against the digest of its voxels. The copy is of the newest format version,
+    so it has the extents of its samples even if the source has none.
+
+    Args:
+        source: as for `open`.
+        target: folder of the copy: new, empty, or an earlier run of the same.
+        packing: None for that of a training copy.
+        where: copy only the samples for which this is true; they close up, so that there are no holes.
+        threads: that read and pack; None for one a CPU. The bytes do not depend on it.
+        progress: told samples done and samples in all, those of earlier runs included.
+
+    Raises:
+        StoreNotFoundError, FormatError, UnsafePathError, RemoteError: as `open`.
+        FormatError: the arrays cannot be packed so.
+        QueryError: `where` cannot be understood, or is true for no sample.
+        StoreExistsError: the target holds something else, or lies in the source.
+        CorruptError: bytes of the source are wrong; what was committed before stays.
+        DiskFullError: no room; make some and call it again.
+    """
+    whole = open_store(source)
+    cohort = whole if where is None else whole.where(where)
+    packing = packing or Packing()
+    plan = plan_copy(cohort.manifest, cohort.locations, packing, whole=where is None)
+    target = Path(target)
+    _refuse_inside(target, cohort)
+    refuse_foreign(target)
+    how = _settings(cohort, packing, where)
+    if (target / MANIFEST_NAME).exists():
+        return Recoded(manifest=_finished(target, how), made=0)
+    with WorkFolder(target) as work:
+        if (target / MANIFEST_NAME).exists():  # another run has finished it while this one was waiting for its turn
+            return Recoded(manifest=_finished(target, how), made=0)
+        records = work.start({"format_version": FORMAT_VERSION, "recoded": how})
+        committed = {(record["split"], record["number"]) for record in records}
+        jobs = [job for job in plan.jobs() if (job.split, job.number) not in committed]
+        made = sum(row is not None for job in jobs for row in job.rows)
+        tell = _Teller(plan.samples - made, plan.samples, progress)
+        maker = _CopyMaker(cohort, plan, work, threads or available_cpus())
+        records += [maker.make(job, tell) for job in jobs]
+        manifest = _finish(cohort, plan, work, records, how)
+    return Recoded(manifest=manifest, made=made)
+
+
+class _Teller:
+    def __init__(self, done: int, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = done, total, progress
+        self.add(0)
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._progress:
+            self._progress(self._done, self._total)
+
+
+class _CopyMaker:
+    """Copies one shard after the other, the samples of each in threads."""
+
+    def __init__(self, cohort: Cohort, plan: CopyPlan, work: WorkFolder, threads: int) -> None:
+        self._cohort, self._plan, self._work, self._threads = cohort, plan, work, threads
+        columns = [f"{name}_sha256" for name in plan.specs]
+        self._digests = {column: cohort.table[column] for column in ["sample_id", *columns]}
+
+    def make(self, job: CopyJob, tell: _Teller) -> dict[str, Any]:
+        """Copies and commits a shard; returns its record."""
+        packed = []
+        for sample in map_in_order(self._pack, job.rows, self._threads):
+            packed.append(sample)
+            tell.add(sample is not None)
+        files = {}
+        for name, spec in self._plan.specs.items():
+            path = shard_path(job.split, name, job.number)
+            data = assemble_shard(spec, [sample.chunks[name] if sample else None for sample in packed])
+            files[path] = asdict(write_atomic(self._work.target / path, data, scratch=self._work.scratch))
+        extents = [dict(sample.extents) for sample in packed if sample]
+        record = {"split": job.split, "number": job.number, "files": files, "extents": extents}
+        self._work.record(f"{job.split}-{job.number:07d}", record)
+        return record
+
+    def _pack(self, row: int | None) -> _Packed | None:
+        if row is None:
+            return None
+        chunks: dict[str, list[bytes | None]] = {}
+        extents: dict[str, list[int] | None] = {}
+        for name, spec in self._plan.specs.items():
+            voxels = self._cohort.read(row, name)
+            if voxels_sha256(voxels) != self._digests[f"{name}_sha256"][row].as_py():
+                raise self._wrong(row, name)
+            chunks[name] = encode_sample(spec, voxels)
+            extents |= sample_extents(spec, voxels)
+        return _Packed(chunks, extents)
+
+    def _wrong(self, row: int, name: str) -> CorruptError:
+        where, sample = self._cohort.locations, self._digests["sample_id"][row].as_py()
+        split, slot = where.splits[where.split[row]], int(where.slot[row])
+        shard = shard_path(split, name, slot // self._cohort.manifest.splits[split].shard_samples)
+        msg = (
+            f"the {name} of {sample} in {shard} does not have the {name}_sha256 of the table; "
+            "get the source again, or make the data set again from its recipe"
+        )
+        return CorruptError(msg, kind="checksum", path=shard, samples=(sample,))
+
+
+def _settings(cohort: Cohort, packing: Packing, where: str | None) -> dict[str, Any]:
+    """What the lock of the copy says: all that decides its bytes."""
+    return {
+        "source_digest": cohort.manifest.digest,
+        "codec": packing.codec,
+        "chunk": packing.chunk,
+        "shard_samples": packing.shard_samples or next(iter(cohort.specs.values())).shard_samples,
+        "where": where or "",
+        **{package: version(package) for package in _PACKAGES},
+    }
+
+
+def _refuse_inside(target: Path, cohort: Cohort) -> None:
+    if not cohort.store.source.remote and target.resolve().is_relative_to(cohort.path.resolve()):
+        msg = f"the target {target} lies in the data set {cohort.path} itself; give a folder beside it"
+        raise StoreExistsError(msg)
+
+
+def _finished(target: Path, how: Mapping[str, Any]) -> Manifest:
+    manifest = open_store(target).manifest
+    if differing := differences(manifest.lock.get("recoded"), how, "recoded"):
+        msg = (
+            f"the target {target} holds a finished data set of another order ({'; '.join(differing)}); "
+            "give a folder that is new or empty"
+        )
+        raise StoreExistsError(msg)
+    WorkFolder(target).clear()
+    return manifest
+
+
+def _finish(
+    cohort: Cohort, plan: CopyPlan, work: WorkFolder, records: list[dict[str, Any]], how: Mapping[str, Any]
+) -> Manifest:
+    """All that is not voxels; the manifest comes last."""
+    records = sorted(records, key=lambda record: (record["split"], record["number"]))
+    files = {path: FileRecord(**file) for record in records for path, file in record["files"].items()}
+    files |= copy_beside(cohort, work)
+    files |= write_documents(cohort, plan, work)
+    files |= write_tables(cohort, plan, work, records)
+    source = cohort.manifest
+    manifest = replace(
+        source,
+        lock={**source.lock, "recoded": how},
+        splits={split: _sizes(slots, plan.shard_samples) for split, slots in plan.slots.items()},
+        arrays={array_path(split, name): spec for split in plan.slots for name, spec in plan.specs.items()},
+        rejected=source.rejected if how["where"] == "" else (),
+        files=files,
+        format_version=FORMAT_VERSION,
+    )
+    copy_card(cohort, manifest, work)
+    write_atomic(work.target / MANIFEST_NAME, manifest.to_bytes(), scratch=work.scratch)
+    work.clear()
+    return manifest
+
+
+def _sizes(slots: tuple[int | None, ...], shard_samples: int) -> SplitRecord:
+    samples = sum(row is not None for row in slots)
+    return SplitRecord(slots=len(slots), samples=samples, shard_samples=shard_samples)

@@ -1,0 +1,130 @@
+"""HTTP answers that are read against a deadline, however little a server sends at a time.
+
+The time-out of a socket starts anew with each byte, so a server that sends one a second holds a reader for ever, in
+the head of an answer as in its body. Here each read of the socket waits only until the deadline of the request.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+if TYPE_CHECKING:
+    import socket
+
+    from _typeshed import WriteableBuffer
+
+__all__ = ["Deadline", "deadline_pools", "send"]
+
+
+@dataclass(slots=True)
+class Deadline:
+    """When the next progress of a request is due.
+
+    Attributes:
+        ends: in s of `time.monotonic`.
+    """
+
+    ends: float
+
+    @classmethod
+    def in_s(cls, seconds: float) -> Deadline:
+        """A deadline that many seconds from now."""
+        return cls(time.monotonic() + seconds)
+
+    def extend(self, seconds: float) -> None:
+        """Make it that many seconds from now."""
+        self.ends = time.monotonic() + seconds
+
+    def left_s(self) -> float:
+        """Seconds that are left.
+
+        Raises:
+            TimeoutError: none.
+        """
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+_REQUEST = threading.local()
+
+
+class _TimedReader(io.RawIOBase):
+    """What a socket receives, until the deadline."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        self._sock.settimeout(self._deadline.left_s())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, _REQUEST.deadline))
+
+
+class _TimedConnection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _TimedConnectionTls(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _TimedConnection
+
+
+class _PoolTls(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TimedConnectionTls
+
+
+def deadline_pools(pools: urllib3.PoolManager) -> urllib3.PoolManager:
+    """Make the connections of a pool manager heed the deadline that `send` is given."""
+    pools.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTls}
+    return pools
+
+
+def send(
+    pools: urllib3.PoolManager, url: str, headers: dict[str, str], deadline: Deadline, connect_s: float
+) -> urllib3.BaseHTTPResponse:
+    """Send a GET, and return once the head of the answer is there; its body is read against the same deadline.
+
+    Redirects are not followed, nothing is tried again.
+
+    Raises:
+        urllib3.exceptions.HTTPError, OSError: no answer.
+    """
+    left = deadline.left_s()
+    _REQUEST.deadline = deadline
+    return pools.request(
+        "GET",
+        url,
+        headers=headers,
+        redirect=False,
+        retries=False,
+        preload_content=False,
+        decode_content=False,
+        timeout=urllib3.Timeout(connect=min(connect_s, left), read=left),
+    )

@@ -1,0 +1,228 @@
+"""A store on a web server, read by ranges."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from ...errors import CorruptError, RemoteError
+from ..layout import check_relative
+from .backoff import Failure, Limits
+from .client import Query, client_of, status_text, without_secrets
+from .trying import REMOTE_ADVICE, keep_trying
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .backoff import Attempts
+    from .client import Answer, Client
+
+__all__ = ["HttpSource"]
+
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", flags=re.ASCII)
+_PIECE_BYTES: Final = 256 * 2**10
+"""Taken from a connection at a time: about what a socket holds."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HttpSource:
+    """A folder of a web server that understands ranges, such as nginx, Caddy, the Hub or object storage.
+
+    A read is tried again, from the byte it came to, when the connection breaks or stalls, the answer is cut short,
+    or the server says that it is overloaded; `Limits` says for how long. Servers without ranges are refused: one that
+    sends whole shards for each sample would be used by mistake only.
+
+    Attributes:
+        address: of the folder. May hold ``user:password@`` (sent as basic authentication) and a query (a shared
+            access signature), which goes with each request.
+        hub: it is on the Hugging Face Hub, whose token is sent, if there is one.
+        limits: time-outs.
+    """
+
+    address: str
+    hub: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.address)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            msg = f"the address must start with http:// or https:// and a host, got {without_secrets(self.address)!r}"
+            raise ValueError(msg)
+
+    def __repr__(self) -> str:
+        return f"HttpSource({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """The address; user, password and query are masked."""
+        return without_secrets(self.address)
+
+    @property
+    def remote(self) -> bool:
+        """True."""
+        return True
+
+    def read_into(self, path: str, start: int, out: memoryview) -> None:
+        """Fill `out`; as `Source.read_into`."""
+        if not len(out):
+            return
+        done = 0
+
+        def attempt(client: Client, attempts: Attempts) -> None:
+            nonlocal done
+            first, last = start + done, start + len(out) - 1
+            query = self._query(path, {"Range": f"bytes={first}-{last}"})
+            with client.answer(query, attempts) as answer:
+                self._check_range(answer, path, first, last)
+                for piece in _pieces(answer, last + 1 - first, attempts, self.limits):
+                    out[done : done + len(piece)] = piece
+                    done += len(piece)
+
+        self._try(path, attempt)
+
+    def read_all(self, path: str, *, most: int) -> bytes:
+        """Read a small file whole; as `Source.read_all`."""
+
+        def attempt(client: Client, attempts: Attempts) -> bytes:
+            with client.answer(self._query(path, {}), attempts) as answer:
+                if answer.status != 200:
+                    raise self._refused(answer, path)
+                self._check_encoding(answer, path)
+                size, data = answer.body_bytes, bytearray()
+                if size is not None and size > most:
+                    raise self._too_large(path, f"{size} bytes", most)
+                for piece in _pieces(
+                    answer, most + 1 if size is None else size, attempts, self.limits, exact=size is not None
+                ):
+                    data += piece
+                if len(data) > most:
+                    raise self._too_large(path, "more", most)
+                return bytes(data)
+
+        return self._try(path, attempt)
+
+    def check_size(self, path: str, expected: int) -> None:
+        """Does nothing: a short file fails when it is read."""
+
+    def state(self, path: str) -> tuple[int, ...]:  # noqa: ARG002 - of the contract
+        """Empty: what is published does not change."""
+        return ()
+
+    def _query(self, path: str, headers: dict[str, str]) -> Query:
+        parts = urlsplit(self.address)
+        login, _, host = parts.netloc.rpartition("@")
+        folder = parts.path.rstrip("/")
+        url = urlunsplit((parts.scheme, host, f"{folder}/{quote(check_relative(path))}", parts.query, ""))
+        return Query(url=url, headers=headers, authorization=self._authorization(login))
+
+    def _authorization(self, login: str) -> str | None:
+        if login:
+            return f"Basic {base64.b64encode(unquote(login).encode()).decode()}"
+        if self.hub:
+            from .hub import hub_token
+
+            token = hub_token()
+            return f"Bearer {token}" if token else None
+        return None
+
+    def _try(self, path: str, attempt: Callable[[Client, Attempts], Result]) -> Result:
+        client = client_of(self.limits)
+        return keep_trying(
+            lambda attempts: attempt(client, attempts),
+            what=f"{path} at {self.url}",
+            limits=self.limits,
+            rng=client.rng,
+            gate_of=lambda failure: client.gate(failure.host or self.address),
+        )
+
+    def _check_range(self, answer: Answer, path: str, first: int, last: int) -> None:
+        """Raise unless the body is the bytes from `first` to `last`, both included."""
+        self._check_encoding(answer, path)
+        if answer.status == 206:
+            told = _CONTENT_RANGE.fullmatch(answer.header("Content-Range").strip())
+            if told is None:
+                raise self._rangeless(path)
+            if told[3] != "*" and int(told[3]) <= last:
+                raise self._too_short(path, int(told[3]), last + 1)
+            if (int(told[1]), int(told[2])) != (first, last):
+                msg = f"was answered with bytes {told[1]} to {told[2]} instead of {first} to {last}"
+                raise Failure(msg)
+        elif answer.status == 200:
+            size = answer.body_bytes
+            if size is not None and size <= last:
+                raise self._too_short(path, size, last + 1)
+            # a server may answer so when the range is the whole file
+            if first or size != last + 1:
+                raise self._rangeless(path)
+        elif answer.status == 416:
+            size_told = re.fullmatch(r"bytes \*/(\d{1,18})", answer.header("Content-Range").strip(), flags=re.ASCII)
+            raise self._too_short(path, int(size_told[1]) if size_told else None, last + 1)
+        else:
+            raise self._refused(answer, path)
+
+    def _check_encoding(self, answer: Answer, path: str) -> None:
+        if answer.status < 300 and answer.header("Content-Encoding") not in {"", "identity"}:
+            msg = f"{self.url} sends {path} compressed, so that its ranges are none of the file; switch that off there"
+            raise RemoteError(msg)
+
+    def _refused(self, answer: Answer, path: str) -> Exception:
+        """What an answer means that another attempt would not change."""
+        if answer.status in {404, 410}:
+            msg = f"{path} is missing at {self.url}; {REMOTE_ADVICE}"
+            return CorruptError(msg, kind="missing", path=path)
+        said = f"{self.url} answered {status_text(answer.status)} for {path}"
+        if answer.status not in {401, 403}:
+            return RemoteError(f"{said}; check the address")
+        if self.hub:
+            way = "set HF_TOKEN, or log in with `hf auth login`, with a token of somebody who may read this data set"
+            return RemoteError(f"{said}; {way}, and accept its terms on the Hub if it has any")
+        login = "give https://user:password@host/… or a signed address"
+        return RemoteError(f"{said}: {login}, if the file is there at all (some servers answer so where it is not)")
+
+    def _rangeless(self, path: str) -> Exception:
+        msg = (
+            f"{self.url} does not give ranges of {path}, only the whole file; "
+            "use a server that does (nginx, Caddy, object storage, the Hub), or download it and open the folder"
+        )
+        return RemoteError(msg)
+
+    def _too_large(self, path: str, has: str, most: int) -> Exception:
+        msg = f"{path} at {self.url} has {has}, the limit is {most} bytes; do not trust this store"
+        return CorruptError(msg, kind="size", path=path)
+
+    def _too_short(self, path: str, size: int | None, wanted: int) -> Exception:
+        has = "is shorter" if size is None else f"has {size} bytes"
+        msg = f"{path} at {self.url} {has}, at least {wanted} were expected; {REMOTE_ADVICE}"
+        return CorruptError(msg, kind="size", path=path)
+
+
+def _pieces(answer: Answer, most: int, attempts: Attempts, limits: Limits, *, exact: bool = True) -> Iterator[bytes]:
+    """The body of an answer as it arrives; each `least_bytes` of it buy more time.
+
+    Args:
+        answer: whose body has not been read.
+        most: bytes to read; what follows them is left.
+        attempts: of the read.
+        limits: of the source.
+        exact: fewer bytes than `most` are a failure.
+    """
+    left, due = most, limits.least_bytes
+    while left:
+        piece = answer.response.read1(min(_PIECE_BYTES, left), decode_content=False)
+        if not piece:
+            if exact:
+                raise Failure(f"was cut short after {most - left} of {most} bytes")
+            return
+        left -= len(piece)
+        due -= len(piece)
+        if due <= 0:
+            due = limits.least_bytes
+            answer.deadline.extend(limits.timeout_s)
+            attempts.progressed(time.monotonic())
+        yield piece

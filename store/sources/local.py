@@ -1,0 +1,164 @@
+"""A store in a folder of this machine, or of a file system that is mounted on it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ...errors import CorruptError
+from ..files import ADVICE, file_size, read_whole
+from ..layout import safe_path
+from .process import PerProcess
+
+__all__ = ["LocalSource"]
+
+_MOST_OPEN_FILES: Final = 64
+"""Kept open in each process: far below the 256 that a macOS shell allows, and more shards than a batch touches."""
+
+_POSITIONED: Final = hasattr(os, "preadv")
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSource:
+    """A folder. Its files stay open between reads, so that a read costs some microseconds.
+
+    A file that was deleted or replaced in the meantime is noticed and opened again. A file that is written to in
+    place is read as it is then: `state` differs.
+
+    Attributes:
+        root: the folder; made absolute.
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).absolute())
+
+    @property
+    def url(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    @property
+    def remote(self) -> bool:
+        """False."""
+        return False
+
+    def read_into(self, path: str, start: int, out: memoryview) -> None:
+        """Fill `out`; as `Source.read_into`."""
+        try:
+            self._fill(path, start, out)
+        except OSError as error:
+            # a file of NFS that another machine has replaced
+            if error.errno != errno.ESTALE:
+                raise
+            _FILES.get().forget((str(self.root), path))
+            self._fill(path, start, out)
+
+    def read_all(self, path: str, *, most: int) -> bytes:
+        """Read a small file whole; as `Source.read_all`."""
+        return read_whole(safe_path(self.root, path), path, most=most)
+
+    def check_size(self, path: str, expected: int) -> None:
+        """Check that a file is there whole; as `Source.check_size`."""
+        size = self._open(path)[1].st_size
+        if size != expected:
+            msg = f"{path} has {size} bytes, the manifest says {expected}; {ADVICE}"
+            raise CorruptError(msg, kind="size", path=path)
+
+    def state(self, path: str) -> tuple[int, ...]:
+        """Inode, size in bytes and time of the last change in ns."""
+        status = self._open(path)[1]
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _fill(self, path: str, start: int, out: memoryview) -> None:
+        file, status = self._open(path)
+        done = 0
+        while done < len(out):
+            got = file.read_at(start + done, out[done:] if done else out)
+            if not got:
+                end = start + len(out)
+                msg = f"{path} has {status.st_size} bytes, those from {start} to {end} were asked for; {ADVICE}"
+                raise CorruptError(msg, kind="size", path=path)
+            done += got
+
+    def _open(self, path: str) -> tuple[_OpenFile, os.stat_result]:
+        files, key = _FILES.get(), (str(self.root), path)
+        if (file := files.get(key)) is not None:
+            try:
+                status = os.fstat(file.descriptor)
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+            else:
+                # without links left, another file has this name by now, or none
+                if status.st_nlink:
+                    return file, status
+            files.forget(key)
+        place = safe_path(self.root, path)
+        # refuses pipes and devices, which an open could wait for
+        file_size(place, path)
+        file = files.keep(key, _OpenFile(place))
+        return file, os.fstat(file.descriptor)
+
+
+class _OpenFile:
+    """A descriptor that is closed when nobody uses it any more: neither the table of open files nor a read."""
+
+    __slots__ = ("_turn", "descriptor")
+
+    def __init__(self, place: Path) -> None:
+        self.descriptor = os.open(place, _FLAGS)
+        self._turn = threading.Lock()
+
+    def read_at(self, start: int, out: memoryview) -> int:
+        """Read up to ``len(out)`` bytes; 0 at the end of the file."""
+        if _POSITIONED:
+            return os.preadv(self.descriptor, [out], start)
+        with self._turn:
+            os.lseek(self.descriptor, start, os.SEEK_SET)
+            data = os.read(self.descriptor, len(out))
+        out[: len(data)] = data
+        return len(data)
+
+    def __del__(self) -> None:
+        # not set when the open failed
+        if (descriptor := getattr(self, "descriptor", None)) is not None:
+            os.close(descriptor)
+
+
+class _OpenFiles:
+    """The files of one process that were read last; an evicted one is closed once no thread reads it."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[tuple[str, str], _OpenFile] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, str]) -> _OpenFile | None:
+        with self._lock:
+            if (file := self._files.get(key)) is not None:
+                self._files.move_to_end(key)
+            return file
+
+    def keep(self, key: tuple[str, str], file: _OpenFile) -> _OpenFile:
+        """Keep a file, and return the one to use: that of another thread, if it was faster."""
+        with self._lock:
+            file = self._files.setdefault(key, file)
+            # referred to until the lock is left, so that closing them does not hold up the others
+            evicted = [self._files.popitem(last=False)[1] for _ in range(len(self._files) - _MOST_OPEN_FILES)]
+        del evicted
+        return file
+
+    def forget(self, key: tuple[str, str]) -> None:
+        with self._lock:
+            file = self._files.pop(key, None)
+        del file
+
+
+_FILES = PerProcess(_OpenFiles)

@@ -1,0 +1,92 @@
+"""Where each row of a copy goes, and how it is packed: plans alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import tiny_store as tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voxpress import store
+from voxpress.errors import FormatError, QueryError
+from voxpress.store.codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
+from voxpress.store.packing import Packing, plan_copy
+
+SPEC = tiny.SPECS["image"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunk", "expected"),
+    [
+        ((160, 224, 160), "slab", (20, 224, 160)),
+        ((160, 224, 160), "cube", (40, 56, 40)),
+        ((160, 224, 160), "10,224,160", (10, 224, 160)),
+        ((160, 224, 160), "same", (160, 112, 80)),
+        ((197, 233, 189), "cube", (197, 233, 63)),
+        ((182, 218, 182), "cube", (26, 109, 26)),
+        ((1, 2, 3), "cube", (1, 1, 1)),
+    ],
+)
+def test_chunks(shape, chunk, expected) -> None:
+    spec = replace(SPEC, shape=shape, chunk=(160, 112, 80) if shape == (160, 224, 160) else shape)
+    assert Packing(chunk=chunk).applied(spec).chunk == expected
+
+
+def test_codecs_and_shards() -> None:
+    assert Packing().applied(SPEC).codecs == TRAINING_CODECS["uint8"]
+    assert Packing().applied(replace(SPEC, dtype="int16")).codecs == TRAINING_CODECS["int16"]
+    assert Packing(codec="zstd").applied(SPEC).codecs == CODECS
+    assert Packing(codec="none").applied(SPEC).codecs == UNCOMPRESSED_CODECS
+    assert Packing().applied(SPEC).shard_samples == tiny.SHARD_SAMPLES
+    assert Packing(shard_samples=3).applied(SPEC) == replace(SPEC, shard_samples=3, codecs=TRAINING_CODECS["uint8"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"codec": "gzip"}, {"chunk": "ball"}, {"chunk": "1,2"}, {"chunk": "-1,2,3"}, {"chunk": "1,2,3,4"}]
+)
+def test_what_is_no_packing_is_refused(wrong) -> None:
+    with pytest.raises(FormatError, match="must be"):
+        Packing(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"chunk": "3,20,18"}, {"chunk": "0,20,18"}, {"chunk": "32,20,18"}])
+def test_a_chunk_that_does_not_divide_is_refused(wrong) -> None:
+    with pytest.raises(FormatError, match="divisors of the shape"):
+        Packing(**wrong).applied(SPEC)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(1, 400))
+def test_a_cube_is_never_of_more_chunks_than_eight_along_an_axis_that_can_be_cut(size: int) -> None:
+    step = Packing(chunk="cube").applied(replace(SPEC, shape=(1, 1, size), chunk=(0, 0, 0))).chunk[2]
+    assert size % step == 0
+    assert step == size or size / step <= 16
+
+
+def test_a_whole_copy_keeps_every_slot(sealed_store) -> None:
+    cohort = store.open(sealed_store)
+    plan = plan_copy(cohort.manifest, cohort.locations, Packing(shard_samples=3), whole=True)
+    assert plan.slots == {"train": (0, 1, 2, 3, 4, None, 5, 6, 7, 8), "validation": (9, 10, 11)}
+    assert plan.samples == tiny.SAMPLES
+    assert [(job.split, job.number, job.rows) for job in plan.jobs()] == [
+        ("train", 0, (0, 1, 2)),
+        ("train", 1, (3, 4, None)),
+        ("train", 2, (5, 6, 7)),
+        ("train", 3, (8,)),
+        ("validation", 0, (9, 10, 11)),
+    ]
+
+
+def test_some_rows_close_up(sealed_store) -> None:
+    cohort = store.open(sealed_store).where("diagnosis == 'AD' and age < 77")
+    plan = plan_copy(cohort.manifest, cohort.locations, Packing(), whole=False)
+    assert cohort.table["index"].to_pylist() == [2, 8]
+    assert plan.slots == {"train": (0, 1)}
+
+
+def test_no_row_is_an_error(sealed_store) -> None:
+    cohort = store.open(sealed_store).where("age > 200")
+    with pytest.raises(QueryError, match="no sample"):
+        plan_copy(cohort.manifest, cohort.locations, Packing(), whole=False)
