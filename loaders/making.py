@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,27 +19,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .addressing import Addressed
     from .buffers import Buffers
     from .items import ItemMaker
 
-__all__ = ["Addressed", "Making"]
+__all__ = ["Making", "PerThread"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addressed:
-    """An item and what its randomness depends on.
+class PerThread:
+    """A copy of a transform for each thread: most hold the state of their random numbers."""
 
-    Attributes:
-        row: of the cohort.
-        box: (3, 2) voxels; None for the whole volume.
-        seed: of the random transform.
-        padding: the item only fills a batch up.
-    """
+    def __init__(self, transform: Callable[[Any], Any]) -> None:
+        self._transform = transform
+        self._local = threading.local()
 
-    row: int
-    box: NDArray[np.int64] | None
-    seed: int
-    padding: bool
+    def get(self) -> Callable[[Any], Any]:
+        """That of the thread which asks."""
+        if not hasattr(self._local, "copy"):
+            self._local.copy = copy.deepcopy(self._transform)
+        own: Callable[[Any], Any] = self._local.copy
+        return own
 
 
 @dataclass(kw_only=True, eq=False)
@@ -48,7 +49,7 @@ class Making:
         items: in their sequence.
         maker: what they are made with.
         buffers: where the memory comes from.
-        transform: gives what is applied to each item in the thread that asks; None for none.
+        transform: what is applied to each item; None for nothing.
         single: give the one item itself instead of a batch.
         mark_padding: say of each item whether it is padding.
     """
@@ -56,7 +57,7 @@ class Making:
     items: Sequence[Addressed]
     maker: ItemMaker
     buffers: Buffers
-    transform: Callable[[], Callable[[Any], Any]] | None
+    transform: PerThread | None
     single: bool
     mark_padding: bool
     _voxels: Mapping[str, NDArray[Any]] = field(init=False)
@@ -101,7 +102,7 @@ class Making:
         if self.mark_padding:
             made["is_padding"] = item.padding
         if self.transform is not None:
-            transform = self.transform()
+            transform = self.transform.get()
             if hasattr(transform, "set_random_state"):
                 transform.set_random_state(seed=item.seed)
             made = transform(made)

@@ -190,16 +190,18 @@ class _Line:
         for read in reads:
             for pending in read.tickets:
                 pending.add(1)
-        for read in reads[1:]:
-            self._submit([*read.tickets], _told(read), self._run, read)
         for pending in {wanted.ticket for wanted in group}:
             self._one_less(pending)
-        if reads:
-            self._busy[threading.get_ident()] = time.monotonic(), _told(reads[0])
+        # requests wait for each other's answers in threads of their own; from a disk one thread reads on
+        own = 1 if self._reader.source.remote else len(reads)
+        for read in reads[own:]:
+            self._submit([*read.tickets], _told(read), self._run, read)
+        for read in reads[:own]:
+            self._busy[threading.get_ident()] = time.monotonic(), _told(read)
             try:
-                self._run(reads[0])
-            except BaseException as error:  # noqa: BLE001
-                for pending in reads[0].tickets:
+                self._run(read)
+            except BaseException as error:  # noqa: BLE001 - raised again where a batch of this read is asked for
+                for pending in read.tickets:
                     pending.fail(error)
 
     def _run(self, read: Read) -> None:

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import hashlib
-import os
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..errors import CorruptError
+from ..store.threads import available_cpus
+from .addressing import Addressing
 from .buffers import Buffers
-from .dealing import Dealing, Remainder, places_of
+from .dealing import Dealing, Remainder
 from .items import IMAGE_DTYPE, KEYS, ItemMaker
-from .making import Addressed, Making
+from .making import Making, PerThread
 from .order import Order, sequential, shuffled
 from .patches import Sampling, Uniform
 from .pipeline import Ahead, run
 from .progress import STATE_VERSION, Progress, check_state
-from .random_words import AUGMENTATION, random_words
-from .shards_ahead import ShardFetcher, fetcher_for
+from .shards_ahead import fetcher_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import torch
-    from numpy.typing import NDArray
 
     from ..store.cohort import Cohort
+    from .addressing import Addressed
+    from .shards_ahead import ShardFetcher
 
 __all__ = ["VolumeStream"]
 
@@ -41,8 +38,6 @@ TIMEOUT_S: Final = 300.0
 _REMOTE_THREADS: Final = 16
 """Requests that are under way at once, at 20 ms each 800 a second."""
 _MOST_AHEAD: Final = 256
-_BLOCK: Final = 1024
-"""Places that are looked up at once."""
 
 
 class VolumeStream(IterableDataset[Any]):
@@ -126,18 +121,22 @@ class VolumeStream(IterableDataset[Any]):
         if not 0 <= seed < 2**64:
             msg = f"seed must be 0 to 2^64 - 1, got {seed}"
             raise ValueError(msg)
-        self._maker = ItemMaker(cohort=cohort, keys=tuple(keys), dtype=dtype, patch=patch)
-        self._order: Order = order if order is not None else (shuffled(cohort) if shuffle else sequential(cohort))
-        if self._order.cohort_rows != len(cohort):
-            msg = f"the order was made for {self._order.cohort_rows} rows, but the cohort has {len(cohort)}"
+        if order is None:
+            order = shuffled(cohort) if shuffle else sequential(cohort)
+        if order.cohort_rows != len(cohort):
+            msg = f"the order was made for {order.cohort_rows} rows, but the cohort has {len(cohort)}"
             raise ValueError(msg)
-        self._patches_per_volume = patches_per_volume
-        self._sampling = sampling or Uniform()
+        self._addressing = Addressing(
+            maker=ItemMaker(cohort=cohort, keys=tuple(keys), dtype=dtype, patch=patch),
+            order=order,
+            sampling=sampling or Uniform(),
+            patches_per_volume=patches_per_volume,
+            seed=seed,
+            rank=rank,
+        )
         self._batch_size = batch_size
-        self._seed = seed
-        self._rank = rank
         self.dealing = Dealing(
-            items=len(self._order) * patches_per_volume,
+            items=len(order) * patches_per_volume,
             batch_size=1 if batch_size is None else batch_size,
             world_size=world_size,
             remainder=remainder,
@@ -153,8 +152,6 @@ class VolumeStream(IterableDataset[Any]):
         self._handed = 0
         self._finished = False
         self._skip = 0
-        self._placement: Any = None
-        self._fingerprint = ""
         self.transform = transform
 
     def set_epoch(self, epoch: int) -> None:
@@ -180,15 +177,13 @@ class VolumeStream(IterableDataset[Any]):
         self._handed, self._finished = skip, False
         dealing = dataclasses.replace(self.dealing, start=self._first)
         steps = dealing.of_worker(mine, workers)[skip:]
-        buffers = Buffers(pin_memory=self._pin_memory)
-        transform = None if self.transform is None else _PerThread(self.transform).get
         # once, here, rather than by several threads at once
-        _ = self._maker.indices, self._maker.patch and self._placed()
-        fetcher = fetcher_for(self._maker.cohort, self._maker.keys, self._order, seed=self._seed, epoch=epoch)
-        orders = self._orders(dealing, steps, epoch, partial(self._making, buffers, transform), fetcher)
-        store = self._maker.cohort.store
+        self._addressing.prepare()
+        plan, store = self._addressing, self._addressing.maker.cohort.store
+        fetcher = fetcher_for(plan.maker.cohort, plan.maker.keys, plan.order, seed=plan.seed, epoch=epoch)
+        orders = self._orders(dealing, steps, epoch, fetcher)
         try:
-            for batch in run(store.reader, orders, self._ahead(workers)):
+            for batch in run(store.reader, orders, self.ahead(workers)):
                 self._handed += 1
                 yield batch
         except CorruptError as error:
@@ -216,10 +211,10 @@ class VolumeStream(IterableDataset[Any]):
         worker = get_worker_info()
         state: dict[str, Any] = {
             "version": STATE_VERSION,
-            "seed": self._seed,
+            "seed": self._addressing.seed,
             "epoch": self._progress.epoch,
             "items": self._first,
-            "fingerprint": self.fingerprint,
+            "fingerprint": self._addressing.fingerprint,
         }
         if worker is not None:
             own = {"worker": worker.id, "workers": worker.num_workers, "steps": self._handed}
@@ -244,7 +239,8 @@ class VolumeStream(IterableDataset[Any]):
         Raises:
             ValueError: it is no state, or one of other data, another selection, order or seed.
         """
-        check_state(state, seed=self._seed, fingerprint=self.fingerprint, items=self.dealing.items)
+        plan = self._addressing
+        check_state(state, seed=plan.seed, fingerprint=plan.fingerprint, items=self.dealing.items)
         worker = get_worker_info()
         if "worker" in state:
             found = (state["worker"], state["workers"])
@@ -259,125 +255,40 @@ class VolumeStream(IterableDataset[Any]):
         self._progress.set(state["epoch"], self._first)
         self._handed, self._finished = self._skip, False
 
-    @property
-    def fingerprint(self) -> str:
-        """Hex digest of what decides the sequence: data set, selected rows, order, patches a volume."""
-        if not self._fingerprint:
-            cohort = self._maker.cohort
-            digest = hashlib.sha256()
-            rows = cohort.rows
-            for part in (
-                cohort.manifest.digest.encode(),
-                b"" if rows is None else np.ascontiguousarray(rows, dtype="<i8").data,
-                self._order.fingerprint().encode(),
-                str(self._patches_per_volume).encode(),
-            ):
-                digest.update(len(part).to_bytes(8, "little"))
-                digest.update(part)
-            self._fingerprint = digest.hexdigest()
-        return self._fingerprint
-
-    def _ahead(self, workers: int) -> Ahead:
-        remote = self._maker.cohort.store.source.remote
-        in_worker = get_worker_info() is not None
+    def ahead(self, workers: int = 1) -> Ahead:
+        """How much is made ahead in each of some processes, with what was left to voxpress filled in."""
+        maker = self._addressing.maker
+        remote = maker.cohort.store.source.remote
         threads = self._threads
-        if threads is None:
-            cores = (
-                1 if in_worker else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-            )
-            threads = max(1, _REMOTE_THREADS // workers) if remote else cores or 1
+        if threads is None and remote:
+            threads = max(1, _REMOTE_THREADS // workers)
+        elif threads is None:
+            threads = available_cpus() if get_worker_info() is None else 1
         budget = self._prefetch_bytes or PREFETCH_BYTES["remote" if remote else "local"]
-        batch_bytes = self._maker.bytes_per_item * self.dealing.batch_size
-        return Ahead(
-            threads=threads,
-            batches=min(max(2, budget // (workers * batch_bytes)), _MOST_AHEAD),
-            timeout_s=self._timeout_s,
-        )
+        batches = budget // (workers * maker.bytes_per_item * self.dealing.batch_size)
+        return Ahead(threads=threads, batches=min(max(2, batches), _MOST_AHEAD), timeout_s=self._timeout_s)
 
     def _orders(
-        self,
-        dealing: Dealing,
-        steps: Sequence[int],
-        epoch: int,
-        make: Callable[[list[Addressed]], Making],
-        fetcher: ShardFetcher | None,
+        self, dealing: Dealing, steps: Sequence[int], epoch: int, fetcher: ShardFetcher | None
     ) -> Iterator[Callable[[], Making]]:
-        """What makes the batches of some steps; places are looked up for many at once, which costs less."""
-        block = max(1, _BLOCK // self.dealing.batch_size)
-        for first in range(0, len(steps), block):
-            dealt = [dealing.step(step, self._rank) for step in steps[first : first + block]]
-            places, patches = places_of(np.concatenate([items for items, _ in dealt]), self._patches_per_volume)
-            rows = self._order.rows(places, seed=self._seed, epoch=epoch)
-            start = 0
-            for items, padding in dealt:
-                part = slice(start, start + len(items))
-                start += len(items)
-                if fetcher is not None:
-                    fetcher.reached(int(places[part][-1]))
-                yield partial(self._address, epoch, rows[part], patches[part], padding, make)
+        """What makes the batches of some steps."""
+        buffers = Buffers(pin_memory=self._pin_memory)
+        transform = None if self.transform is None else PerThread(self.transform)
+        seeds = transform is not None
+        for last_place, items in self._addressing.batches(dealing, steps, epoch, seeds=seeds):
+            if fetcher is not None:
+                fetcher.reached(last_place)
+            yield partial(self._making, items, buffers, transform)
 
-    def _address(
-        self,
-        epoch: int,
-        rows: NDArray[np.int64],
-        patches: NDArray[np.int64],
-        padding: NDArray[np.bool_],
-        make: Callable[[list[Addressed]], Making],
-    ) -> Making:
-        return make(
-            [
-                self._addressed(row, number, is_padding, epoch)
-                for row, number, is_padding in zip(rows.tolist(), patches.tolist(), padding.tolist(), strict=True)
-            ]
-        )
-
-    def _making(self, buffers: Buffers, transform: Any, items: list[Addressed]) -> Making:
+    def _making(self, items: Callable[[], list[Addressed]], buffers: Buffers, transform: PerThread | None) -> Making:
         return Making(
-            items=items,
-            maker=self._maker,
+            items=items(),
+            maker=self._addressing.maker,
             buffers=buffers,
             transform=transform,
             single=self._batch_size is None,
             mark_padding=self.dealing.remainder == "pad",
         )
-
-    def _addressed(self, row: int, number: int, padding: bool, epoch: int) -> Addressed:  # noqa: FBT001
-        index = int(self._maker.indices[row])
-        address = {"seed": self._seed, "epoch": epoch, "index": index, "number": number}
-        box = None
-        if self._maker.patch is not None:
-            box = np.array(self._placed().box(row, **address))
-        seed = 0
-        if self.transform is not None:
-            seed = int(random_words(purpose=AUGMENTATION, count=1, **address)[0]) % 2**32
-        return Addressed(row=row, box=box, seed=seed, padding=padding)
-
-    def _placed(self) -> Any:
-        if self._placement is None:
-            maker = self._maker
-            specs = maker.cohort.specs
-            table = maker.cohort.columns(self._sampling.columns(specs) or ("index",))
-            assert maker.patch is not None
-            self._placement = self._sampling.placement(maker.shape, maker.patch, specs, table)
-        return self._placement
-
-    def __getstate__(self) -> dict[str, Any]:
-        # read from the table again rather than sent to each worker
-        return self.__dict__ | {"_placement": None}
-
-
-class _PerThread:
-    """A copy of a transform for each thread: most hold the state of their random numbers."""
-
-    def __init__(self, transform: Callable[[Any], Any]) -> None:
-        self._transform = transform
-        self._local = threading.local()
-
-    def get(self) -> Callable[[Any], Any]:
-        if not hasattr(self._local, "copy"):
-            self._local.copy = copy.deepcopy(self._transform)
-        own: Callable[[Any], Any] = self._local.copy
-        return own
 
 
 def _check_numbers(patches_per_volume: int, threads: int | None, prefetch_bytes: int | None, timeout_s: float) -> None:

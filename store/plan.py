@@ -82,41 +82,28 @@ def checked_box(box: Box | None, shape: tuple[int, int, int]) -> NDArray[np.int6
     return np.array(box, dtype=np.int64)
 
 
-def coalesce(
-    start: NDArray[np.int64], stop: NDArray[np.int64], owner: NDArray[np.int64], rule: Coalescing
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def coalesce(ranges: Sequence[tuple[int, int, int]], rule: Coalescing) -> list[list[int]]:
     """Group byte ranges of one file into reads.
 
     Args:
-        start: (m,) first bytes.
-        stop: (m,) ends, excluded.
-        owner: (m,) only ranges with the same number share a read.
+        ranges: owner, first byte, and end of each; only those with the same owner share a read. The same bytes may be
+            asked for more than once.
         rule: how far apart, and how much in one.
 
     Returns:
-        order: (m,) the ranges sorted by owner and start.
-        heads: places in `order` at which a new read begins, the first of them 0.
+        for each read the numbers of its ranges, by where they start.
     """
-    order = np.lexsort((start, owner))
-    if not len(order):
-        return order, np.empty(0, np.int64)
-    start, stop, owner = start[order], stop[order], owner[order]
-    # the same chunk may be asked for twice, so an earlier range may end later
-    reach = _running_maximum(stop, owner)
-    far = np.ones(len(order), bool)
-    far[1:] = (owner[1:] != owner[:-1]) | (start[1:] > reach[:-1] + rule.max_gap_bytes)
-    run = np.cumsum(far) - 1
-    part = (start - start[far][run]) // rule.max_read_bytes
-    new = far.copy()
-    new[1:] |= part[1:] != part[:-1]
-    return order, np.flatnonzero(new)
-
-
-def _running_maximum(stop: NDArray[np.int64], owner: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Largest end so far within each owner; owners come one after the other."""
-    step = int(stop.max()) + 1
-    rank = np.cumsum(np.concatenate([[0], owner[1:] != owner[:-1]]))
-    return np.asarray(np.maximum.accumulate(stop + rank * step) - rank * step)
+    reads: list[list[int]] = []
+    owner = first = reach = -1
+    for number in sorted(range(len(ranges)), key=ranges.__getitem__):
+        whose, start, stop = ranges[number]
+        if whose == owner and start <= reach + rule.max_gap_bytes and start - first < rule.max_read_bytes:
+            reads[-1].append(number)
+            reach = max(reach, stop)
+        else:
+            reads.append([number])
+            owner, first, reach = whose, start, stop
+    return reads
 
 
 def _along(start: int, stop: int, size: int) -> list[tuple[int, slice, slice]]:

@@ -188,7 +188,7 @@ class Reader:
                 held.append(_Piece(number, start, start + size, target, inner, one.fill, one.ticket))
                 owners.append(owner)
         # sharing a request pays over a network; on a disk, a read for each box lets more threads work
-        return self._reads(shard, spec, held, np.array([0] * len(owners) if self.source.remote else owners))
+        return self._reads(shard, spec, held, [0] * len(owners) if self.source.remote else owners)
 
     def whole_shard(self, shard: str, path: str) -> list[Read]:
         """Reads that bring what is missing of a shard into the cache; nothing is unpacked, checksums are checked."""
@@ -201,29 +201,25 @@ class Reader:
             _Piece(number, start, start + size)
             for number, (start, size) in zip(numbers.tolist(), index[numbers].tolist(), strict=True)
         ]
-        return [read for read in self._reads(shard, spec, held, np.zeros(len(held), np.int64)) if read.keep]
+        return [read for read in self._reads(shard, spec, held, [0] * len(held)) if read.keep]
 
-    def _reads(self, shard: str, spec: ArraySpec, held: list[_Piece], owners: NDArray[np.int64]) -> list[Read]:
-        if not held:
-            return []
-        cached = self._cached(shard, spec)
+    def _reads(self, shard: str, spec: ArraySpec, held: list[_Piece], owners: list[int]) -> list[Read]:
+        cached = self._cached(shard, spec) if held else None
         if cached is not None:
-            have = cached.have(np.array([piece.number for piece in held]))
-            owners = owners * 2 + have
-        start = np.array([piece.start for piece in held])
-        stop = np.array([piece.stop for piece in held])
-        order, heads = coalesce(start, stop, owners, self._rule)
+            have = cached.have([piece.number for piece in held]).tolist()
+            owners = [owner * 2 + here for owner, here in zip(owners, have, strict=True)]
+        ranges = [(owner, piece.start, piece.stop) for owner, piece in zip(owners, held, strict=True)]
         reads = []
-        for group in np.split(order, heads[1:]):
-            first = int(group[0])
-            is_here = cached is not None and bool(have[first])
+        for numbers in coalesce(ranges, self._rule):
+            pieces = [held[number] for number in numbers]
+            is_here = cached is not None and have[numbers[0]]
             reads.append(
                 Read(
                     reader=self,
                     shard=shard,
-                    start=int(start[group].min()),
-                    stop=int(stop[group].max()),
-                    pieces=[held[m] for m in group.tolist()],
+                    start=pieces[0].start,
+                    stop=max(piece.stop for piece in pieces),
+                    pieces=pieces,
                     cached=cached if is_here else None,
                     keep=None if is_here else cached,
                 )

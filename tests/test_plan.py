@@ -60,31 +60,27 @@ def test_a_whole_sample_is_all_of_its_chunks():
     ],
 )
 def test_coalescing(ranges, owners, gap, most, expected):
-    start, stop = np.array(ranges, dtype=np.int64).reshape(-1, 2).T
-    rule = Coalescing(max_gap_bytes=gap, max_read_bytes=most)
-    order, heads = coalesce(start, stop, np.array(owners, dtype=np.int64), rule)
-    groups = [group.tolist() for group in np.split(order, heads[1:])] if len(order) else []
-    assert groups == expected
+    owned = [(owner, *ends) for owner, ends in zip(owners, ranges, strict=True)]
+    assert coalesce(owned, Coalescing(max_gap_bytes=gap, max_read_bytes=most)) == expected
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 500), st.integers(1, 60), st.integers(0, 2)), max_size=40),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 500), st.integers(1, 60)), max_size=40),
     st.integers(0, 30),
     st.integers(1, 200),
 )
-def test_reads_hold_each_range_once_and_waste_no_more_than_allowed(ranges, gap, most):
-    start = np.array([first for first, _, _ in ranges], dtype=np.int64)
-    stop = start + np.array([size for _, size, _ in ranges], dtype=np.int64)
-    owner = np.array([owner for _, _, owner in ranges], dtype=np.int64)
-    order, heads = coalesce(start, stop, owner, Coalescing(max_gap_bytes=gap, max_read_bytes=most))
-    assert sorted(order.tolist()) == list(range(len(ranges)))
-    for group in np.split(order, heads[1:]) if len(order) else []:
-        assert len(set(owner[group])) == 1
-        first = start[group].min()
-        assert (start[group] - first < most).all()
+def test_reads_hold_each_range_once_and_waste_no_more_than_allowed(drawn, gap, most):
+    ranges = [(owner, start, start + size) for owner, start, size in drawn]
+    reads = coalesce(ranges, Coalescing(max_gap_bytes=gap, max_read_bytes=most))
+    assert sorted(number for read in reads for number in read) == list(range(len(ranges)))
+    for read in reads:
+        owners, starts, stops = zip(*(ranges[number] for number in read), strict=True)
+        assert len(set(owners)) == 1
+        assert max(starts) - starts[0] < most
+        assert list(starts) == sorted(starts)
         covered = np.zeros(700, bool)
-        for one in group:
-            covered[start[one] : stop[one]] = True
-        idle = np.flatnonzero(~covered[first : stop[group].max()])
+        for start, stop in zip(starts, stops, strict=True):
+            covered[start:stop] = True
+        idle = np.flatnonzero(~covered[starts[0] : max(stops)])
         runs = np.split(idle, np.flatnonzero(np.diff(idle) > 1) + 1)
         assert max(map(len, runs)) <= gap
