@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +38,10 @@ class Buffers:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._held: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # memory is not sent to other processes
+        return partial(Buffers, pin_memory=self._pin_memory, most_bytes=self._most_bytes), ()
 
     def take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, np.dtype[Any]]:
         """An array with undefined content, C-contiguous.

@@ -144,7 +144,7 @@ class VolumeStream(IterableDataset[Any]):
         self.dealing.check_rank(rank)
         self._threads = threads
         self._prefetch_bytes = prefetch_bytes
-        self._pin_memory = pin_memory
+        self._buffers = Buffers(pin_memory=pin_memory)
         self._timeout_s = timeout_s
         self._progress = Progress()
         # what the main process knows; workers ahead of it may be at the end of the epoch already
@@ -272,19 +272,18 @@ class VolumeStream(IterableDataset[Any]):
         self, dealing: Dealing, steps: Sequence[int], epoch: int, fetcher: ShardFetcher | None
     ) -> Iterator[Callable[[], Making]]:
         """What makes the batches of some steps."""
-        buffers = Buffers(pin_memory=self._pin_memory)
         transform = None if self.transform is None else PerThread(self.transform)
         seeds = transform is not None
         for last_place, items in self._addressing.batches(dealing, steps, epoch, seeds=seeds):
             if fetcher is not None:
                 fetcher.reached(last_place)
-            yield partial(self._making, items, buffers, transform)
+            yield partial(self._making, items, transform)
 
-    def _making(self, items: Callable[[], list[Addressed]], buffers: Buffers, transform: PerThread | None) -> Making:
+    def _making(self, items: Callable[[], list[Addressed]], transform: PerThread | None) -> Making:
         return Making(
             items=items(),
             maker=self._addressing.maker,
-            buffers=buffers,
+            buffers=self._buffers,
             transform=transform,
             single=self._batch_size is None,
             mark_padding=self.dealing.remainder == "pad",
