@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _verify(commands)
     _preview(commands)
     _recode(commands)
+    _bench(commands)
     return parser
 
 
@@ -169,6 +170,39 @@ def _recode(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-
     parser.add_argument("--threads", type=_positive, metavar="N", help="by default one a CPU")
 
 
+def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Measures how fast a data set is read here, what limits that, and what to change.\n\n"
+        "Reads whole volumes, then patches, as training does, and prints what came of each."
+    )
+    parser = _command(commands, "bench", text)
+    path = "folder of the data set, its URL, or org/name on the Hub"
+    parser.add_argument("path", metavar="PATH_OR_URL", help=path)
+    parser.add_argument("--seconds", type=_seconds, default=5.0, metavar="S", help="for each measurement (default 5)")
+    patch = "only patches of so many voxels, or only whole volumes; by default both, with 96,96,96 or what fits"
+    parser.add_argument("--patch", metavar="X,Y,Z|whole", help=patch)
+    parser.add_argument("--batch-size", type=_positive, default=2, metavar="N", help="samples in a batch (default 2)")
+    parser.add_argument("--keys", metavar="NAME,NAME", help="arrays to read; by default image and label")
+    parser.add_argument("--split", metavar="NAME", help="only samples of this split")
+    parser.add_argument("--where", metavar="EXPR", help="only samples for which this is true")
+    order = "sequence of the samples, as in voxpress.loaders.order (default shuffled)"
+    orders = ("shuffled", "shuffled_shards", "sequential")
+    parser.add_argument("--order", choices=orders, default=orders[0], help=order)
+    dtype = "images in physical units (default), or the integers that are stored"
+    parser.add_argument("--dtype", choices=("float32", "stored"), default="float32", help=dtype)
+    threads = "that read and unpack; by default one a CPU, over a network 16"
+    parser.add_argument("--threads", type=_positive, metavar="N", help=threads)
+    parser.add_argument(
+        "--workers", type=_natural, default=0, metavar="N", help="processes of a DataLoader (default 0)"
+    )
+    parser.add_argument(
+        "--prefetch", metavar="SIZE", help="decoded bytes of batches that are made ahead, such as 512MB"
+    )
+    parser.add_argument("--cache", metavar="DIR", help="keep there what is read over a network")
+    parser.add_argument("--cache-limit", default="20GB", metavar="SIZE", help="of the cache (default 20GB)")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
 def _ordering(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="YAML file; without it, eight brains")
     parser.add_argument("--samples", type=int, metavar="N", help="number of samples, in place of the recipe's")
@@ -184,6 +218,20 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {number}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be more than 0 s, got {text}")
     return number
 
 

@@ -11,17 +11,29 @@ if TYPE_CHECKING:
 __all__ = ["Limit", "Usage", "Verdict", "verdict"]
 
 Limit = Literal[
-    "network", "disk", "requests", "copying", "decoding", "converting", "transform", "batching", "consumer", "threads"
+    "network",
+    "disk",
+    "requests",
+    "copying",
+    "decoding",
+    "converting",
+    "transform",
+    "batching",
+    "consumer",
+    "epoch",
+    "threads",
 ]
 """`network` and `disk`: waiting for bytes. `requests` and `copying`: computing to get them, over a network and from
 memory that the system keeps of files. `converting`: from stored integers to the numbers of the batch. `batching`: the
-Python that plans reads and puts batches together. `consumer`: the thread that takes the batches. `threads`: nothing;
-too little is under way at once."""
+Python that plans reads and puts batches together. `consumer`: the thread that takes the batches. `epoch`: it ends
+before all are busy. `threads`: nothing is used up; too little is under way at once."""
 
 _BUSY: Final = 0.8
 """A resource that is in use for this share of the time limits the others."""
 _WORKING: Final = 0.6
 """The same for threads, which also plan and wait for each other."""
+_SHORT: Final = 0.5
+"""An epoch is short if so large a part of it is made ahead: threads begin and end it with nothing to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +49,9 @@ class Usage:
         workers: processes; 0 for none.
         cores: that may be used.
         remote: read over a network.
+        cached: with a local cache.
+        batches: of an epoch.
+        ahead: batches that are made ahead, by all processes together.
     """
 
     counts: Counts
@@ -47,6 +62,9 @@ class Usage:
     workers: int
     cores: int
     remote: bool
+    cached: bool
+    batches: int
+    ahead: int
 
     @property
     def seconds(self) -> dict[str, tuple[float, float]]:
@@ -54,16 +72,23 @@ class Usage:
         counts = self.counts
         computed = {
             "fetching": (counts.fetch_s, counts.fetch_cpu_s),
-            "cache": (
-                max(0.0, counts.run_s - counts.unpack_s - (counts.fetch_s - counts.index_s)),
-                max(0.0, counts.run_cpu_s - counts.unpack_cpu_s - counts.fetch_cpu_s),
-            ),
+            "cache": self._in_cache,
             "decoding": (counts.decode_s, counts.decode_cpu_s),
             "converting": (counts.unpack_s - counts.decode_s, counts.unpack_cpu_s - counts.decode_cpu_s),
             "transform": (counts.transform_s, counts.transform_cpu_s),
         }
         rest = max(0.0, self.cpu_s - sum(cpu for _, cpu in computed.values()))
         return computed | {"batching": (rest, rest)}
+
+    @property
+    def _in_cache(self) -> tuple[float, float]:
+        """What is left of reads; without a cache that is next to nothing, and part of the rest."""
+        counts = self.counts
+        if not self.cached:
+            return 0.0, 0.0
+        spent = counts.run_s - counts.unpack_s - (counts.fetch_s - counts.index_s)
+        computed = counts.run_cpu_s - counts.unpack_cpu_s - (counts.fetch_cpu_s - counts.index_cpu_s)
+        return max(0.0, spent), max(0.0, computed)
 
     @property
     def busy(self) -> float:
@@ -103,7 +128,8 @@ def verdict(usage: Usage) -> Verdict:
     if usage.busy >= _BUSY:
         phase = max(seconds, key=lambda name: seconds[name][1])
         part = seconds[phase][1] / usage.cpu_s
-        why = f"the {usage.cores} cores were busy {_percent(usage.busy)} of the time, {_percent(part)} of it {_DOING[phase]}"
+        cores = f"the {usage.cores} cores were" if usage.cores > 1 else "the one core was"
+        why = f"{cores} busy {_percent(usage.busy)} of the time, {_percent(part)} of it {_DOING[phase]}"
         return Verdict(_computing(phase, remote=usage.remote), why)
     working = sum(spent for spent, _ in seconds.values()) / (usage.threads * wall)
     if working >= _WORKING:
@@ -112,6 +138,10 @@ def verdict(usage: Usage) -> Verdict:
         limit = _waiting(phase, *seconds[phase], remote=usage.remote)
         return Verdict(limit, f"the {usage.threads} threads were {_DOING[phase]} {_percent(part)} of the time")
     why = f"the {usage.threads} threads had work {_percent(working)} of the time, and the cores {_percent(usage.busy)}"
+    if usage.ahead >= _SHORT * usage.batches:
+        return Verdict(
+            "epoch", f"{why}; an epoch has only {usage.batches} batches, and {usage.ahead} may be made ahead"
+        )
     return Verdict("threads", why)
 
 
@@ -143,4 +173,4 @@ def _waiting(phase: str, spent: float, computed: float, *, remote: bool) -> Limi
 
 
 def _percent(share: float) -> str:
-    return f"{min(share, 1.0):.0%}".replace("%", " %")
+    return f"{min(share, 1.0) * 100:.0f} %"

@@ -71,7 +71,7 @@ def decoder(spec: ArraySpec) -> Decode:
     """
     if not known(spec.codecs, spec.numpy_dtype):
         return partial(_decode_by_zarr, spec)
-    name = spec.codecs[1]["name"] if _squeezer(spec.codecs) else None
+    name = spec.codecs[1]["name"] if _squeezer(spec.codecs) else ""
     sealed, size_of, unpack = has_checksum(spec.codecs), _SIZES.get(name), _unpacker(name)
 
     def decode(data: NDArray[np.uint8], out: NDArray[Any]) -> None:
@@ -139,7 +139,7 @@ def _squeezer(codecs: Codecs) -> Any:
     )
 
 
-def _unpacker(name: str | None) -> Callable[..., Any]:
+def _unpacker(name: str) -> Callable[..., Any]:
     """The function behind a codec's method `decode`, which checks its arguments for as long as small chunks take."""
     if name == "zstd":
         from numcodecs.zstd import decompress

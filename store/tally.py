@@ -17,8 +17,8 @@ class Counts:
     Attributes:
         files, file_bytes, files_s: small files that were read whole: manifest and table.
         requests, bytes: ranges that were read. What a source does for one (redirects, attempts) is not seen.
-        fetch_s, fetch_cpu_s: within these reads.
-        index_s: of which for the indexes of shards.
+        fetch_s, fetch_cpu_s: within these.
+        index_s, index_cpu_s: of which for the indexes of shards.
         boxes: asked for, each of one array of one sample.
         run_s, run_cpu_s: within reads of voxels: fetching, the cache, unpacking.
         chunks, chunk_bytes: unpacked, and the bytes that they unpack to.
@@ -37,6 +37,7 @@ class Counts:
     fetch_s: float = 0
     fetch_cpu_s: float = 0
     index_s: float = 0
+    index_cpu_s: float = 0
     boxes: float = 0
     run_s: float = 0
     run_cpu_s: float = 0
@@ -64,8 +65,8 @@ class Tally:
 
     def __init__(self) -> None:
         context = multiprocessing.get_context()
-        self._sums = context.RawArray("d", len(_NAMES))
         self._lock = context.Lock()
+        self._sums = context.RawArray("d", len(_NAMES))
 
     def add(self, **amounts: float) -> None:
         """Add to some of the `Counts`."""

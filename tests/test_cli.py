@@ -122,7 +122,7 @@ def test_the_version(say) -> None:
     assert say("--version").out == f"voxpress {voxpress.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["generate", "recipe", "sample", "info", "verify", "preview"])
+@pytest.mark.parametrize("command", ["generate", "recipe", "sample", "info", "verify", "preview", "recode", "bench"])
 def test_every_command_is_in_the_help_and_has_its_own(say, command) -> None:
     assert re.search(rf"^ +{command} +\w+", say("--help").out, re.MULTILINE)
     assert say(command, "--help").code == 0

@@ -1,0 +1,61 @@
+"""Another source, with every read counted and timed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..tally import Stopwatch, Tally
+
+if TYPE_CHECKING:
+    from .source import Source
+
+__all__ = ["CountedSource"]
+
+
+@dataclass(frozen=True, slots=True)
+class CountedSource:
+    """Delegates to a source; for measurements, as counting costs some microseconds a read.
+
+    Attributes:
+        inner: where the files are.
+        tally: what is added to. Two counted sources of one place are equal whatever they have counted.
+        of_indexes: count what is read as indexes of shards too.
+    """
+
+    inner: Source
+    tally: Tally = field(default_factory=Tally, compare=False, repr=False)
+    of_indexes: bool = field(default=False, compare=False, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Of the source."""
+        return self.inner.url
+
+    @property
+    def remote(self) -> bool:
+        """As the source."""
+        return self.inner.remote
+
+    def read_into(self, path: str, start: int, out: memoryview) -> None:
+        """Fill `out`; as `Source.read_into`."""
+        watch = Stopwatch()
+        self.inner.read_into(path, start, out)
+        wall, cpu = watch.read()
+        of_index = {"index_s": wall, "index_cpu_s": cpu} if self.of_indexes else {}
+        self.tally.add(requests=1, bytes=out.nbytes, fetch_s=wall, fetch_cpu_s=cpu, **of_index)
+
+    def read_all(self, path: str, *, most: int) -> bytes:
+        """Read a small file whole; as `Source.read_all`."""
+        watch = Stopwatch()
+        data = self.inner.read_all(path, most=most)
+        self.tally.add(files=1, file_bytes=len(data), files_s=watch.read()[0])
+        return data
+
+    def check_size(self, path: str, expected: int) -> None:
+        """Check that a file is there whole; as `Source.check_size`. Not counted."""
+        self.inner.check_size(path, expected)
+
+    def state(self, path: str) -> tuple[int, ...]:
+        """What differs once a file has changed; as `Source.state`. Not counted."""
+        return self.inner.state(path)
