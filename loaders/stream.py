@@ -6,6 +6,7 @@ import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..errors import CorruptError
@@ -24,16 +25,15 @@ from .shards_ahead import fetcher_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import torch
-
     from ..store.cohort import Cohort
     from .addressing import Addressed
     from .shards_ahead import ShardFetcher
 
 __all__ = ["VolumeStream"]
 
-PREFETCH_BYTES: Final = {"local": 64 * 2**20, "remote": 512 * 2**20}
-"""Decoded bytes of batches that are in work: locally a few batches of volumes; over a network many requests."""
+PREFETCH_BYTES: Final = {"local": 256 * 2**20, "remote": 512 * 2**20}
+"""Decoded bytes of batches that are ahead: locally so many that threads do not run dry while the consumer waits for the
+GIL, over a network many requests."""
 TIMEOUT_S: Final = 300.0
 _REMOTE_THREADS: Final = 16
 """Requests that are under way at once, at 20 ms each 800 a second."""
@@ -117,6 +117,9 @@ class VolumeStream(IterableDataset[Any]):
         _check_patch_options(patch, patches_per_volume, sampling)
         if order is not None and shuffle:
             msg = "shuffle=True and order= exclude each other: an order says itself whether it shuffles"
+            raise ValueError(msg)
+        if pin_memory and not torch.cuda.is_available():
+            msg = "pin_memory=True needs a GPU that torch can use, and there is none here; leave it out"
             raise ValueError(msg)
         if not 0 <= seed < 2**64:
             msg = f"seed must be 0 to 2^64 - 1, got {seed}"

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Read", "Reader", "Wanted"]
 
-LOCAL: Final = Coalescing(max_gap_bytes=32 * 2**10, max_read_bytes=512 * 2**10)
-"""A read of a local file costs some microseconds, about what copying 32 KiB does. What is read at once fits into the
-cache of a core, so that it is unpacked from there."""
+LOCAL: Final = Coalescing(max_gap_bytes=32 * 2**10, max_read_bytes=2 * 2**20)
+"""A read of a local file costs some microseconds, about what copying 32 KiB does. What is read at once is about what
+the caches of a core hold, so that it is unpacked from there."""
 REMOTE: Final = Coalescing(max_gap_bytes=512 * 2**10, max_read_bytes=8 * 2**20)
 """At 20 ms a request and 100 MB/s, one request costs what 2 MB do; a quarter of that wastes little on slower lines."""
 

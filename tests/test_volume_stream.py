@@ -210,6 +210,7 @@ def test_it_can_be_pickled(cohort):
         ({"sampling": Foreground()}, "needs patch"),
         ({"shuffle": True, "order": order.sequential(12)}, "exclude each other"),
         ({"order": order.sequential(11)}, "made for 11 rows, but the cohort has 12"),
+        ({"pin_memory": True}, "needs a GPU"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"prefetch_bytes": 0}, "prefetch_bytes must be at least 1"),
         ({"timeout_s": 0}, "timeout_s must be more than 0"),
@@ -219,7 +220,8 @@ def test_it_can_be_pickled(cohort):
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_what_cannot_be_streamed_is_refused_at_once(cohort, options, told):
+def test_what_cannot_be_streamed_is_refused_at_once(cohort, options, told, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match=told):
         VolumeStream(cohort, **options)
 
