@@ -67,13 +67,15 @@ def run(reader: Reader, orders: Iterator[Callable[[], Order]], ahead: Ahead) -> 
     """
     line = _Line(reader, ahead)
     waiting: deque[_Pending] = deque()
-    more = True
+    more, size = True, 1
     try:
         while True:
-            # in windows rather than one by one, so that neighbours in a file are read together
-            if more and len(waiting) <= ahead.batches // 2:
-                window = [_Pending(make) for _, make in zip(range(ahead.batches - len(waiting)), orders, strict=False)]
-                more = len(window) == ahead.batches - len(waiting)
+            # In windows rather than one by one, so that neighbours in a file are read together; the first ones are
+            # small, so that the first batches do not wait for what comes after them.
+            while more and len(waiting) <= max(ahead.batches // 2, ahead.batches - size):
+                room = min(size, ahead.batches - len(waiting))
+                window = [_Pending(make) for _, make in zip(range(room), orders, strict=False)]
+                more, size = len(window) == room, min(2 * size, max(1, ahead.batches // 2))
                 waiting.extend(window)
                 line.start(window)
             if not waiting:

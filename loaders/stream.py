@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VolumeStream"]
 
-PREFETCH_BYTES: Final = {"local": 256 * 2**20, "remote": 512 * 2**20}
+PREFETCH_BYTES: Final = {"local": 256 * 2**20, "remote": 256 * 2**20}
 """Decoded bytes of batches that are ahead: locally so many that threads do not run dry while the consumer waits for the
 GIL, over a network many requests."""
 TIMEOUT_S: Final = 300.0
@@ -185,11 +185,13 @@ class VolumeStream(IterableDataset[Any]):
         plan, store = self._addressing, self._addressing.maker.cohort.store
         fetcher = fetcher_for(plan.maker.cohort, plan.maker.keys, plan.order, seed=plan.seed, epoch=epoch)
         orders = self._orders(dealing, steps, epoch, fetcher)
+        # a generator that is left open may be closed when Python ends, and names of modules are gone by then
+        corrupt = CorruptError
         try:
             for batch in run(store.reader, orders, self.ahead(workers)):
                 self._handed += 1
                 yield batch
-        except CorruptError as error:
+        except corrupt as error:
             raise store.told(error) from error
         finally:
             if fetcher is not None:

@@ -174,9 +174,11 @@ class Cohort:
         Raises:
             QueryError: it cannot be understood, or names an unknown column.
         """
-        from .where import matching_rows
+        from .where import matching_rows, named_columns
 
-        return self._take(matching_rows(self.table, expression))
+        names = named_columns(expression, self._store.schema)
+        # an expression without columns still needs to know how many rows there are
+        return self._take(matching_rows(self.columns(names or ["index"]), expression))
 
     def select(self, rows: slice | Sequence[int] | Sequence[bool] | NDArray[Any]) -> Cohort:
         """Rows by position, in the order given.

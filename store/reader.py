@@ -40,8 +40,9 @@ __all__ = ["Read", "Reader", "Wanted"]
 LOCAL: Final = Coalescing(max_gap_bytes=32 * 2**10, max_read_bytes=2 * 2**20)
 """A read of a local file costs some microseconds, about what copying 32 KiB does. What is read at once is about what
 the caches of a core hold, so that it is unpacked from there."""
-REMOTE: Final = Coalescing(max_gap_bytes=512 * 2**10, max_read_bytes=8 * 2**20)
-"""At 20 ms a request and 100 MB/s, one request costs what 2 MB do; a quarter of that wastes little on slower lines."""
+REMOTE: Final = Coalescing(max_gap_bytes=256 * 2**10, max_read_bytes=4 * 2**20)
+"""At 20 ms a request and 100 MB/s, one request costs what 2 MB do: much less is not worth skipping, and twice that in
+one leaves enough requests to keep many threads busy."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

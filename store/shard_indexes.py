@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,9 @@ FETCHES: Final = 2
 _MOST_BYTES: Final = 64 * 2**20
 """Indexes of 8,000 shards of 64 samples in 8 chunks: more than an epoch of half a million samples goes back to."""
 
+_TURNS: Final = 64
+"""Locks that the shards share: more than there are threads."""
+
 
 class ShardIndexes:
     """Offset and size of each inner chunk, for the shards of a store. Any thread may ask.
@@ -47,6 +51,7 @@ class ShardIndexes:
         self._manifest = manifest
         self._cached = cached
         self._lock = threading.Lock()
+        self._turns = [threading.Lock() for _ in range(_TURNS)]
         self._held: OrderedDict[str, tuple[object, NDArray[np.int64]]] = OrderedDict()
         self._bytes = 0
 
@@ -63,10 +68,18 @@ class ShardIndexes:
         self._source.check_size(shard, size)
         state = self._source.state(shard)
         found = self._get(shard, state)
-        if found is None:
-            found = self._read(shard, spec, size).view(np.int64).reshape(-1, 2)
-            self._put(shard, state, found)
+        if found is not None:
+            return found
+        # so that several threads that come upon a shard together make one request
+        with self._turn(shard):
+            found = self._get(shard, state)
+            if found is None:
+                found = self._read(shard, spec, size).view(np.int64).reshape(-1, 2)
+                self._put(shard, state, found)
         return found
+
+    def _turn(self, shard: str) -> threading.Lock:
+        return self._turns[zlib.crc32(shard.encode()) % len(self._turns)]
 
     def _read(self, shard: str, spec: ArraySpec, size: int) -> NDArray[np.uint64]:
         cached = self._cached(shard, spec)

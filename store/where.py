@@ -26,7 +26,7 @@ from ..errors import QueryError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["matching_rows", "parse"]
+__all__ = ["matching_rows", "named_columns", "parse"]
 
 _LONGEST_TEXT = 100_000
 _DEEPEST = 40
@@ -77,6 +77,17 @@ def parse(text: str, schema: pa.Schema) -> pc.Expression:
     return expression
 
 
+def named_columns(text: str, schema: pa.Schema) -> list[str]:
+    """Columns that an expression is about.
+
+    Raises:
+        QueryError: as `parse`.
+    """
+    parse(text, schema)
+    names = {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
+    return [name for name in schema.names if name in names]
+
+
 def matching_rows(table: pa.Table, text: str) -> Any:
     """Positions of the rows for which an expression is true, as sorted int64 numpy values.
 
@@ -86,8 +97,9 @@ def matching_rows(table: pa.Table, text: str) -> Any:
     import numpy as np
 
     expression = parse(text, table.schema)
-    plain = table.select([field.name for field in table.schema if not pa.types.is_nested(field.type)])
-    position = "row" + "_" * (1 + max(map(len, plain.schema.names)))
+    # filtering copies the columns that it is given
+    plain = table.select(named_columns(text, table.schema))
+    position = "row" + "_" * (1 + max(map(len, plain.schema.names), default=0))
     plain = plain.append_column(position, pa.array(np.arange(len(table), dtype=np.int64)))
     try:
         return np.sort(plain.filter(expression)[position].to_numpy())

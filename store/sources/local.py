@@ -7,12 +7,13 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from ...errors import CorruptError
 from ..files import ADVICE, file_size, read_whole
-from ..layout import safe_path
+from ..layout import check_relative, safe_path
 from .process import PerProcess
 
 __all__ = ["LocalSource"]
@@ -101,11 +102,23 @@ class LocalSource:
                 if status.st_nlink:
                     return file, status
             files.forget(key)
-        place = safe_path(self.root, path)
+        place = _place(self.root, path)
         # refuses pipes and devices, which an open could wait for
         file_size(place, path)
         file = files.keep(key, _OpenFile(place))
         return file, os.fstat(file.descriptor)
+
+
+def _place(root: Path, path: str) -> Path:
+    """What `safe_path` gives, for the shards of a folder without asking for each part of its path each time."""
+    folder, _, name = check_relative(path).rpartition("/")
+    place = _real_folder(root, folder) / name
+    return safe_path(root, path) if place.is_symlink() else place
+
+
+@lru_cache(maxsize=256)
+def _real_folder(root: Path, folder: str) -> Path:
+    return safe_path(root, folder) if folder else root.resolve()
 
 
 class _OpenFile:

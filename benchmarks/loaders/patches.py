@@ -1,0 +1,91 @@
+"""Random patches, one a volume, in batches of two, voxpress beside its peers.
+
+python benchmarks/loaders/patches.py [--data DIR] [--volumes 64] [--size 96] [--rounds 5] [--seconds 1] [--write]
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import peers
+from data import Data, arguments
+from documents import PERFORMANCE, machine, write_section
+from measuring import check_patches, measure
+from tables import Goal, Row, goals, readers_of, table_of
+
+OURS = ("slabs of 20, zstd", "slabs of 10, zstd", "cubes, zstd", "slabs of 20, lz4", "slabs of 10, lz4", "cubes, lz4")
+FORMATS = ("zstd", "zstd-slab10", "zstd-cube", "lz4", "lz4-slab10", "lz4-cube")
+ZSTD, LZ4 = ("voxpress, cubes, zstd", 0), ("voxpress, cubes, lz4", 0)
+
+
+def _rows(size: int) -> list[Row]:
+    both, patch = (0, 2), (size,) * 3
+
+    def of(maker: object, **options: object) -> object:
+        return partial(maker, patch=patch, **options)  # type: ignore[arg-type]
+
+    return [
+        *(
+            (f"voxpress, {name}", f"voxpress-{form}", of(peers.voxpress, shuffle=True), both, True)
+            for name, form in zip(OURS, FORMATS, strict=True)
+        ),
+        ("TensorStore, slabs of 20", "tensorstore", of(peers.tensorstore), both, True),
+        ("TensorStore, cubes", "tensorstore-cube", of(peers.tensorstore), both, True),
+        ("TensorStore, cubes, 8 reads ahead", "tensorstore-cube", of(peers.tensorstore_ahead), (0,), True),
+        ("zarr-python, (80,112,80)", "zarr", of(peers.zarr_python), both, True),
+        ("zarr-python, slabs of 20", "zarr-slab", of(peers.zarr_python), both, True),
+        ("zarr-python, cubes", "zarr-cube", of(peers.zarr_python), both, True),
+        ("zarrs, cubes", "zarr-cube", of(peers.zarrs), both, True),
+        ("LitData raw", "litdata", of(peers.litdata), both, True),
+        ("LitData zstd", "litdata-zstd", of(peers.litdata), both, True),
+        ("MDS raw", "mds", of(peers.mds), both, True),
+        ("WebDataset npy, cropped", "webdataset-npy", of(peers.webdataset), both, True),
+        ("MONAI nii.gz", "nifti", of(peers.monai), both, True),
+        ("MONAI nii.gz, 8 a volume", "nifti", of(peers.monai, several=8), both, True),
+        ("MONAI CacheDataset (RAM)", "nifti", of(peers.monai, keep="ram"), both, True),
+        ("TorchIO Queue nii.gz", "nifti", of(peers.torchio, several=1), both, True),
+        ("TorchIO Queue nii.gz, 8 a volume", "nifti", of(peers.torchio, several=8), both, True),
+        ("limit: mapped .npy", "npy", of(peers.mapped), both, True),
+    ]
+
+
+GOALS: list[Goal] = [
+    ("≥ 10× MONAI nii.gz", ZSTD, ["MONAI nii.gz"], None, 10),
+    (
+        "≥ 5× zarr-python on its best chunks",
+        ZSTD,
+        ["zarr-python, cubes", "zarr-python, slabs of 20", "zarr-python, (80,112,80)"],
+        None,
+        5,
+    ),
+    ("≥ 2× WebDataset npy", ZSTD, ["WebDataset npy, cropped"], None, 2),
+    ("lz4 ≥ 0.8 of LitData raw", LZ4, ["LitData raw"], None, 0.8),
+]
+
+
+def main() -> None:
+    """Measures and tells."""
+    parser = arguments(__doc__)
+    parser.add_argument("--size", type=int, default=96, help="voxels along each axis of a patch")
+    args = parser.parse_args()
+    data = Data(args.data, args.volumes)
+    rows = _rows(args.size)
+    found = measure(
+        readers_of(rows, only=args.only), data, rounds=args.rounds, seconds=args.seconds, check=check_patches
+    )
+    text = (
+        f"Machine: {machine()}. Patches of {args.size}³ voxels, one a volume and epoch unless the row says otherwise, "
+        f"of {args.volumes} volumes of 160×224×160 uint8, batches of 2, {args.rounds} rounds of about {args.seconds:g} "
+        "s in which the readers take turns, median; page cache warm, torch threads 1. Cubes are chunks of (40,56,40). "
+        "That the patches are boxes of the volumes was checked before they were timed.\n\n"
+        + table_of(rows, found, data, unit="patches/s", mine=[ZSTD, LZ4])
+        + "\n\n"
+        + goals(found, GOALS)
+    )
+    print(text)
+    if args.write:
+        write_section(PERFORMANCE, f"loaders-patches-{args.size}", text)
+
+
+if __name__ == "__main__":
+    main()
