@@ -55,8 +55,8 @@ def test_a_url(say, sealed_store, tmp_path, cached) -> None:
     assert (facts["remote"], facts["cached"], facts["in_memory_before"]) == (True, cached, None)
     (found,) = facts["measurements"]
     assert found["patch"] is None
-    # an index and a range, of four shards of two arrays, each of which takes the delay at least
-    assert found["passes"][0]["requests"] <= 16 + 8
+    # the table's two files, an index of each of four shards of two arrays, and for each sample of each a range at most
+    assert found["passes"][0]["requests"] <= 2 + 8 + 2 * tiny.SAMPLES
     assert found["thread_s_per_sample"]["fetching"] > 0
 
 
@@ -123,5 +123,6 @@ def test_ctrl_c_stops_it(sealed_store, workers) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
-    assert err.endswith("voxpress: stopped\n")
-    assert "Traceback" not in err
+    assert "voxpress: stopped\n" in err
+    # a worker of torch may say on its way out that nobody took its last batch
+    assert workers or "Traceback" not in err
