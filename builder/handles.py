@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import FormatError, StoreNotFoundError
 from ..store import MANIFEST_NAME
 from ..store import open as open_store
+from ..store.layout import split_and_name
 
 if TYPE_CHECKING:
     from ..store import ArraySpec, Manifest
@@ -46,7 +47,7 @@ class Handle:
         Raises:
             FormatError: out of range, or a hole.
         """
-        split = path.removeprefix("volumes/").partition(".zarr/")[0]
+        split, _ = split_and_name(path)
         if split not in self._slots:
             self._slots[split] = frozenset(self.manifest.sample_slots(split).tolist())
         if slot not in self._slots[split]:

@@ -87,12 +87,7 @@ class Addressing:
     @cached_property
     def placement(self) -> Placement | None:
         """Where the patches of each row lie; None for whole volumes."""
-        maker = self.maker
-        if maker.patch is None:
-            return None
-        specs = maker.cohort.specs
-        table = maker.cohort.columns(self.sampling.columns(specs) or ("index",))
-        return self.sampling.placement(maker.shape, maker.patch, specs, table)
+        return self.maker.placement(self.sampling)
 
     def prepare(self) -> None:
         """Read what is needed of the table, once, before several threads ask for it."""

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from ..store.arrays import ArraySpec
     from ..store.cohort import Cohort
     from ..store.opened import Locations
+    from .patches import Placement, Sampling
 
-__all__ = ["IMAGE_DTYPE", "KEYS", "ItemMaker"]
+__all__ = ["IMAGE_DTYPE", "KEYS", "ItemMaker", "check_keys"]
 
 KEYS: Final = ("image", "label")
 IMAGE_DTYPE: Final = torch.float32
@@ -60,7 +61,7 @@ class ItemMaker:
     _shared_metas: dict[tuple[str, int], dict[str, Any]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_keys(self.keys, self.cohort)
+        check_keys(self.keys, self.cohort)
         if self.dtype is not None and not self.dtype.is_floating_point:
             msg = f"dtype must be a floating point dtype, or None for the stored integers, got {self.dtype}"
             raise ValueError(msg)
@@ -109,6 +110,14 @@ class ItemMaker:
     def specs(self) -> Mapping[str, ArraySpec]:
         """Of the keys."""
         return {key: self.cohort.specs[key] for key in self.keys}
+
+    def placement(self, sampling: Sampling) -> Placement | None:
+        """Where the patches of each row lie; None for whole volumes."""
+        if self.patch is None:
+            return None
+        specs = self.cohort.specs
+        table = self.cohort.columns(sampling.columns(specs) or ("index",))
+        return sampling.placement(self.shape, self.patch, specs, table)
 
     def item(self, row: int, box: NDArray[np.int64] | None, voxels: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         """One item.
@@ -205,7 +214,12 @@ def _meta(spec: ArraySpec, affine: NDArray[np.float64], sample_id: str) -> dict[
     return meta
 
 
-def _check_keys(keys: Sequence[str], cohort: Cohort) -> None:
+def check_keys(keys: Sequence[str], cohort: Cohort) -> None:
+    """Refuse keys that are no arrays of the data set.
+
+    Raises:
+        ValueError: there is such a key, or none at all.
+    """
     unknown = [key for key in keys if key not in cohort.specs]
     if unknown or not keys:
         have = ", ".join(cohort.specs)

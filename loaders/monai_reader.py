@@ -10,7 +10,7 @@ from monai.data.image_reader import ImageReader
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 
 from .addresses import Address, AddressReader, addresses
-from .items import KEYS
+from .items import KEYS, check_keys
 from .tensors import to_tensor
 
 if TYPE_CHECKING:
@@ -44,11 +44,7 @@ def data_list(cohort: Cohort, keys: Sequence[str] = KEYS) -> list[dict[str, Any]
         >>> load = LoadImaged(keys=("image", "label"), reader=VoxpressReader)         # doctest: +SKIP
         >>> CacheDataset(data_list(voxpress.open("brains")), Compose([load, ...]))    # doctest: +SKIP
     """
-    unknown = [key for key in keys if key not in cohort.specs]
-    if unknown or not keys:
-        have = ", ".join(cohort.specs)
-        msg = f"keys must name arrays of the data set, which has {have}; got {', '.join(map(repr, keys)) or 'none'}"
-        raise ValueError(msg)
+    check_keys(keys, cohort)
     columns = [addresses(cohort, key) for key in keys]
     names = cohort.columns(["sample_id"])["sample_id"].to_pylist()
     return [

@@ -93,8 +93,6 @@ class VolumeDataset(Dataset[Any]):
         if self._maker.patch is None:
             return None
         if self._placement is None:
-            specs = self._maker.cohort.specs
-            table = self._maker.cohort.columns(self._sampling.columns(specs) or ("index",))
-            self._placement = self._sampling.placement(self._maker.shape, self._maker.patch, specs, table)
+            self._placement = self._maker.placement(self._sampling)
         index = int(self._maker.indices[row])
         return self._placement.box(row, seed=self._seed, epoch=self._progress.epoch, index=index)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import FormatError
 from .arrays import ArraySpec
 from .files import FileRecord
-from .layout import check_relative
+from .layout import check_relative, split_and_name
 from .manifest_records import Attempt, Rejection, SplitRecord
 from .parsing import as_int, as_list, as_mapping, as_str, parse_json, refuse_unknown
 
@@ -114,7 +114,7 @@ def _arrays(value: Any, splits: Any, where: str) -> dict[str, ArraySpec]:
     for path, entry in as_mapping(value, where).items():
         place = f'{where}["{path[:200]}"]'
         arrays[path], slots = ArraySpec.from_json(check_relative(path).rpartition("/")[2], entry, place)
-        split = path.removeprefix("volumes/").partition(".zarr/")[0]
+        split, _ = split_and_name(path)
         expected = splits[split]["slots"] if split in splits else None
         if slots != expected:
             msg = f"{place}: shape begins with {slots}, but the split {split!r} has {expected} slots"
