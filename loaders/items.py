@@ -37,6 +37,7 @@ IMAGE_DTYPE: Final = torch.float32
 default_collate_fn_map[MetaTensor] = collate_meta_tensor_fn
 
 _IDENTITY: Final = ("sample_id", "index")
+_PLAIN: Final = MetaTensor(torch.zeros(1, 1, 1, 1, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,8 @@ class ItemMaker:
         """
         batch = self.values.rows(rows)
         for key, spec in self.specs.items():
-            tensor = MetaTensor(voxels[key])
+            # what its constructor does besides takes longer than unpacking a patch
+            tensor = voxels[key].as_subclass(MetaTensor).copy_meta_from(_PLAIN, copy_attr=False)
             tensor.meta = self._metas(key, spec, boxes, batch["sample_id"])
             tensor.applied_operations = [TraceKeys.NONE] * len(boxes)
             tensor.is_batch = True

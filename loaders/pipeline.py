@@ -7,7 +7,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..errors import StallError
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..store.reader import Read, Reader, Wanted
 
 __all__ = ["Ahead", "Order", "run"]
+
+_PORTION_BYTES: Final = 16 * 2**20
+"""Of a batch, decoded, that one thread makes of local files: some ms of work, much more than handing it over costs."""
 
 
 class Order(Protocol):
@@ -127,7 +130,12 @@ class _Line:
         self._busy: dict[int, tuple[float, str]] = {}
 
     def start(self, window: Sequence[_Pending]) -> None:
-        self._submit(window, "plan", self._plan, window)
+        if self._reader.source.remote:
+            self._submit(window, "plan", self._plan, window)
+            return
+        # sharing a read between batches gains nothing on a disk; one task a batch keeps the threads from each other
+        for pending in window:
+            self._submit([pending], "plan", self._here, pending)
 
     def result(self, pending: _Pending) -> Any:
         if not pending.done.wait(self._ahead.timeout_s):
@@ -170,21 +178,35 @@ class _Line:
             # the iterator was closed meanwhile, so nobody waits
             return
 
+    def _here(self, pending: _Pending) -> None:
+        """Make a batch from files of this machine, in this thread unless it is large."""
+        pending.order = pending.make()
+        portions = _portions(pending.order.wanted)
+        pending.add(len(portions))
+        for portion in portions[1:]:
+            self._submit([pending], "plan", self._portion, pending, portion)
+        self._portion(pending, portions[0])
+
+    def _portion(self, pending: _Pending, portion: Sequence[Wanted]) -> None:
+        me = threading.get_ident()
+        for wanted in portion:
+            for read in self._reader.open(self._reader.shard_of(wanted.path, wanted.slot), [wanted]):
+                self._busy[me] = time.monotonic(), _told(read)
+                read.run()
+        self._one_less(pending)
+
     def _plan(self, window: Sequence[_Pending]) -> None:
-        """Make the orders and look where their boxes are."""
-        groups: dict[tuple[object, ...], list[Wanted]] = {}
-        together = self._reader.source.remote
+        """Make the orders of some batches and look where their boxes are, those of a shard together."""
+        groups: dict[str, list[Wanted]] = {}
         for pending in window:
             pending.order = pending.make()
-            for number, wanted in enumerate(pending.order.wanted):
-                shard = self._reader.shard_of(wanted.path, wanted.slot)
+            for wanted in pending.order.wanted:
                 wanted.ticket = pending
-                groups.setdefault((shard,) if together else (shard, pending, number), []).append(wanted)
-        opens = [(str(key[0]), group) for key, group in groups.items()]
-        for _, group in opens:
+                groups.setdefault(self._reader.shard_of(wanted.path, wanted.slot), []).append(wanted)
+        for group in groups.values():
             for pending in {wanted.ticket for wanted in group}:
                 pending.add(1)
-        for shard, group in opens:
+        for shard, group in groups.items():
             self._submit([*{wanted.ticket for wanted in group}], f"looking up {shard}", self._open, shard, group)
 
     def _open(self, shard: str, group: Sequence[Wanted]) -> None:
@@ -194,11 +216,10 @@ class _Line:
                 pending.add(1)
         for pending in {wanted.ticket for wanted in group}:
             self._one_less(pending)
-        # requests wait for each other's answers in threads of their own; from a disk one thread reads on
-        own = 1 if self._reader.source.remote else len(reads)
-        for read in reads[own:]:
+        # requests wait for their answers in threads of their own
+        for read in reads[1:]:
             self._submit([*read.tickets], _told(read), self._run, read)
-        for read in reads[:own]:
+        for read in reads[:1]:
             self._busy[threading.get_ident()] = time.monotonic(), _told(read)
             try:
                 self._run(read)
@@ -228,6 +249,19 @@ class _Line:
         pending.order.part(number)
         if pending.remove():
             pending.finish()
+
+
+def _portions(wanted: Sequence[Wanted]) -> list[list[Wanted]]:
+    """The boxes of a batch in shares that different threads may read."""
+    portions: list[list[Wanted]] = [[]]
+    size = 0
+    for one in wanted:
+        if portions[-1] and size + one.target.nbytes > _PORTION_BYTES:
+            portions.append([])
+            size = 0
+        portions[-1].append(one)
+        size += one.target.nbytes
+    return portions
 
 
 def _told(read: Read) -> str:

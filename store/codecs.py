@@ -15,7 +15,7 @@ import numpy as np
 from .codec_chain import has_checksum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     Decode = Callable[[NDArray[np.uint8], NDArray[Any]], None]
     """Unpacks the bytes of a chunk into a C-contiguous array of the chunk's shape and stored dtype."""
 
-__all__ = ["check_crc", "decoder", "encoder", "known", "with_crc"]
+__all__ = ["CRC_BYTES", "check_crc", "decoder", "encoder", "known", "unpack_frames", "with_crc"]
 
-_CRC_BYTES: Final = 4
+CRC_BYTES: Final = 4
 _SQUEEZERS: Final = ("zstd", "blosc")
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _BLOSC_HEADER: Final = 16
@@ -101,20 +101,49 @@ def check_crc(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Raises:
         ValueError: it is not theirs.
     """
-    import google_crc32c
+    from crc32c import crc32c
 
-    body = data[:-_CRC_BYTES]
-    if len(data) < _CRC_BYTES or google_crc32c.value(body) != int.from_bytes(data[-_CRC_BYTES:].tobytes(), "little"):
+    body = data[:-CRC_BYTES]
+    if len(data) < CRC_BYTES or crc32c(body.data) != int.from_bytes(data[-CRC_BYTES:].data, "little"):
         msg = "the crc32c of a chunk is wrong"
         raise ValueError(msg)
     return body
 
 
+def unpack_frames(
+    frames: NDArray[np.uint8], sizes: Sequence[int], checksums: Sequence[int], plain_bytes: int, out: NDArray[np.uint8]
+) -> None:
+    """Unpack zstd frames that follow each other, by one call.
+
+    Args:
+        frames: their bytes.
+        sizes: bytes of each.
+        checksums: crc32c of each.
+        plain_bytes: that each must unpack to.
+        out: for all of them, one after the other.
+
+    Raises:
+        ValueError: a checksum, a frame or a size is wrong, or a frame does not say its size.
+    """
+    from crc32c import crc32c
+
+    start = 0
+    for size, checksum in zip(sizes, checksums, strict=True):
+        frame = frames[start : start + size]
+        start += size
+        if crc32c(frame.data) != checksum:
+            msg = "the crc32c of a chunk is wrong"
+            raise ValueError(msg)
+        _check_size(_zstd_size(frame) or 0, plain_bytes)
+    _check_size(plain_bytes * len(sizes), out.size)
+    _guarded(_unpacker("zstd"), frames, out)
+
+
 def with_crc(data: bytes) -> bytes:
     """Bytes followed by their crc32c, uint32 little endian."""
-    import google_crc32c
+    from crc32c import crc32c
 
-    return data + int(google_crc32c.value(data)).to_bytes(_CRC_BYTES, "little")
+    return data + crc32c(data).to_bytes(CRC_BYTES, "little")
 
 
 def _squeezer(codecs: Codecs) -> Any:

@@ -16,6 +16,7 @@ from ..errors import CorruptError
 from .codec_chain import has_checksum
 from .codecs import check_crc, decoder
 from .files import ADVICE
+from .frames import MOST_FRAMES, MOST_PLAIN_BYTES, Frames, joined, takes_frames
 from .layout import shard_path, split_and_name
 from .plan import Coalescing, Parts, checked_box, coalesce, parts_of
 from .shard_indexes import FETCHES, ShardIndexes
@@ -128,6 +129,7 @@ class Reader:
         self.cache = cache if source.remote else None
         self._manifest = manifest
         self._rule = REMOTE if source.remote else LOCAL
+        self._read_parts = None if source.remote else getattr(source, "read_parts", None)
         self._indexes = ShardIndexes(source, manifest, self._cached)
         self._decoders: dict[str, Decode] = {}
         self._whole: dict[str, Parts] = {}
@@ -232,6 +234,8 @@ class Reader:
         if read.keep is not None and read.keep.have(numbers).all() and all(p.target is None for p in read.pieces):
             # another thread or process has brought them meanwhile
             return
+        if self._read_parts is not None and self._at_once(read):
+            return
         data = self._buffer(read.stop - read.start)
         keep = read.keep
         if read.cached is None or not read.cached.read_into(read.start, data.data):
@@ -241,6 +245,37 @@ class Reader:
         if keep is not None and sound:
             parts = [data[piece.start - read.start : piece.stop - read.start] for piece in sound]
             keep.keep([piece.number for piece in sound], [piece.start for piece in sound], parts)
+
+    def _at_once(self, read: Read) -> bool:
+        """Read and unpack all pieces in two calls; if anything is wrong, one by one will tell what."""
+        spec = self._manifest.arrays[read.shard.rpartition("/")[0]]
+        count, plain_bytes = len(read.pieces), spec.sample_bytes // spec.chunks_per_sample
+        if not (1 < count <= MOST_FRAMES and count * plain_bytes <= MOST_PLAIN_BYTES and takes_frames(spec)):
+            return False
+        ranges = [(piece.start, piece.stop) for piece in read.pieces]
+        if any(start < before for (start, _), (_, before) in zip(ranges[1:], ranges, strict=False)):
+            return False
+        frames = Frames.of(ranges, self._buffer(read.stop - read.start))
+        assert self._read_parts is not None
+        return bool(self._read_parts(read.shard, read.start, frames.parts)) and self._unpack_frames(spec, read, frames)
+
+    def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames) -> bool:
+        """Unpack the pieces of a read into their targets; False if anything is wrong."""
+        straight = None
+        if all(piece.inner is None and piece.fill is None for piece in read.pieces):
+            straight = joined([piece.target for piece in read.pieces if piece.target is not None])
+        chunks = self._scratch(spec, len(read.pieces)) if straight is None else straight
+        try:
+            self._decode_frames(spec, frames, chunks)
+        except ValueError:
+            return False
+        if straight is None:
+            for piece, chunk in zip(read.pieces, chunks, strict=True):
+                _fill_from(piece, chunk)
+        return True
+
+    def _decode_frames(self, spec: ArraySpec, frames: Frames, out: NDArray[Any]) -> None:
+        frames.unpack(spec.sample_bytes // spec.chunks_per_sample, out)
 
     def _is_sound(self, read: Read, piece: _Piece, data: NDArray[np.uint8]) -> bool:
         """Unpack a piece; one that was damaged on the way, or in the cache, is fetched again, and kept apart."""
@@ -279,10 +314,9 @@ class Reader:
         if piece.inner is None and piece.fill is None and piece.target.flags.c_contiguous:
             decode(data, piece.target)
             return
-        chunk = self._scratch(spec)
+        (chunk,) = self._scratch(spec, 1)
         decode(data, chunk)
-        voxels = chunk if piece.inner is None else chunk[piece.inner]
-        (piece.fill or np.copyto)(piece.target, voxels)
+        _fill_from(piece, chunk)
 
     def _cached(self, shard: str, spec: ArraySpec) -> CachedShard | None:
         # without checksums nobody would notice a torn piece
@@ -298,13 +332,18 @@ class Reader:
             held = self._local.buffer = np.empty(size, np.uint8)
         return held[:size]
 
-    def _scratch(self, spec: ArraySpec) -> NDArray[Any]:
-        """Memory of this thread for one unpacked chunk."""
+    def _scratch(self, spec: ArraySpec, count: int) -> NDArray[Any]:
+        """Memory of this thread for some unpacked chunks."""
         chunks = self._local.__dict__.setdefault("chunks", {})
         key = spec.chunk, spec.dtype
-        if key not in chunks:
-            chunks[key] = np.empty(spec.chunk, spec.numpy_dtype)
-        return np.asarray(chunks[key])
+        if key not in chunks or len(chunks[key]) < count:
+            chunks[key] = np.empty((count, *spec.chunk), spec.numpy_dtype)
+        return np.asarray(chunks[key][:count])
+
+
+def _fill_from(piece: _Piece, chunk: NDArray[Any]) -> None:
+    assert piece.target is not None
+    (piece.fill or np.copyto)(piece.target, chunk if piece.inner is None else chunk[piece.inner])
 
 
 def _fill_background(target: NDArray[Any], fill: Fill | None, spec: ArraySpec) -> None:

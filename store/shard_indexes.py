@@ -65,8 +65,7 @@ class ShardIndexes:
             CorruptError: the file is missing, has another size than the manifest says, or its index is wrong.
         """
         size = self._manifest.files[shard].bytes
-        self._source.check_size(shard, size)
-        state = self._source.state(shard)
+        state = self._source.state(shard, size)
         found = self._get(shard, state)
         if found is not None:
             return found

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .arrays import ArraySpec
     from .cache import Cache
     from .codecs import Decode
+    from .frames import Frames
     from .manifest import Manifest
     from .reader import Read, Wanted, _Piece
 
@@ -102,6 +104,20 @@ class TimedReader(Reader):
         wall, cpu = watch.read()
         self.tally.add(run_s=wall, run_cpu_s=cpu)
 
+    def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames) -> bool:
+        watch = Stopwatch()
+        if not super()._unpack_frames(spec, read, frames):
+            return False
+        wall, cpu = watch.read()
+        self._add(spec, [piece.target for piece in read.pieces if piece.target is not None], wall, cpu)
+        return True
+
+    def _decode_frames(self, spec: ArraySpec, frames: Frames, out: NDArray[Any]) -> None:
+        watch = Stopwatch()
+        super()._decode_frames(spec, frames, out)
+        wall, cpu = watch.read()
+        self.tally.add(decode_s=wall, decode_cpu_s=cpu)
+
     def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8]) -> None:
         path = shard.rpartition("/")[0]
         spec = self._manifest.arrays[path]
@@ -111,14 +127,16 @@ class TimedReader(Reader):
         super()._unpack(shard, piece, data)
         wall, cpu = watch.read()
         if piece.target is not None:
-            itemsize = spec.numpy_dtype.itemsize
-            self.tally.add(
-                chunks=1,
-                chunk_bytes=spec.sample_bytes // spec.chunks_per_sample,
-                wanted_bytes=piece.target.size * itemsize,
-                unpack_s=wall,
-                unpack_cpu_s=cpu,
-            )
+            self._add(spec, [piece.target], wall, cpu)
+
+    def _add(self, spec: ArraySpec, targets: Sequence[NDArray[Any]], wall: float, cpu: float) -> None:
+        self.tally.add(
+            chunks=len(targets),
+            chunk_bytes=len(targets) * spec.sample_bytes // spec.chunks_per_sample,
+            wanted_bytes=sum(target.size for target in targets) * spec.numpy_dtype.itemsize,
+            unpack_s=wall,
+            unpack_cpu_s=cpu,
+        )
 
 
 def _timed(decode: Decode, tally: Tally) -> Decode:

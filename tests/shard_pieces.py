@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google_crc32c import value
+from crc32c import crc32c
 
 from voxpress.store.cache import Cache, CachedShard, cache_of
 from voxpress.store.cache.cache import _OPENED
@@ -68,7 +68,7 @@ def make(seed: int, chunks: int = 24, about: int = 5000) -> Shard:
     starts = [sum(sizes[:number]) for number in range(chunks)]
     entries = [(start, size) if size else (MISSING, MISSING) for start, size in zip(starts, sizes, strict=True)]
     table = np.array(entries, "<u8").tobytes()
-    index = table + value(table).to_bytes(4, "little")
+    index = table + crc32c(table).to_bytes(4, "little")
     return Shard(random.bytes(sum(sizes)) + index, index, starts, sizes)
 
 

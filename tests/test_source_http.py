@@ -407,8 +407,7 @@ def test_nothing_is_sent_and_no_thread_starts_before_the_first_read(folder):
     with RangeServer(folder) as server:
         before = threading.active_count()
         source = pickle.loads(pickle.dumps(HttpSource(server.url, limits=QUICK)))
-        source.check_size(SHARD, 1)
-        assert source.state(SHARD) == ()
+        assert source.state(SHARD, 1) == ()
         assert server.connections == 0
         assert threading.active_count() == before
         read(source, SHARD, 0, 1)

@@ -160,8 +160,7 @@ def test_a_fork_after_a_read_is_an_error_and_no_hang(server):
 def test_nothing_starts_before_the_first_read(server):
     before = set(sys.modules)
     source = pickle.loads(pickle.dumps(ObjectSource("s3://bucket/elsewhere")))
-    source.check_size("c/0", 1)
-    assert source.state("c/0") == ()
+    assert source.state("c/0", 1) == ()
     assert not {name for name in set(sys.modules) - before if name.startswith("obstore")}
     assert server.connections == 0
 

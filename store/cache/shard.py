@@ -119,11 +119,11 @@ class CachedShard:
         """The index at the end of the shard, its crc32c included; None where it is not there or torn."""
         if not self._have(np.array([self._index_mark]))[0]:
             return None
-        from google_crc32c import value
+        from crc32c import crc32c
 
         tail = bytearray(self._index_bytes)
         self.read_into(self.size - len(tail), memoryview(tail))  # zeros fail the checksum
-        return bytes(tail) if value(bytes(tail[:-4])) == int.from_bytes(tail[-4:], "little") else None
+        return bytes(tail) if crc32c(tail[:-4]) == int.from_bytes(tail[-4:], "little") else None
 
     def keep_index(self, tail: bytes) -> bool:
         """Write the index; as `keep`.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ..tally import Stopwatch, Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .source import Source
 
 __all__ = ["CountedSource"]
@@ -45,6 +47,16 @@ class CountedSource:
         of_index = {"index_s": wall, "index_cpu_s": cpu} if self.of_indexes else {}
         self.tally.add(requests=1, bytes=out.nbytes, fetch_s=wall, fetch_cpu_s=cpu, **of_index)
 
+    def read_parts(self, path: str, start: int, parts: Sequence[memoryview]) -> bool:
+        """As that of the source; nothing where it has none."""
+        inner = getattr(self.inner, "read_parts", None)
+        watch = Stopwatch()
+        if inner is None or not inner(path, start, parts):
+            return False
+        wall, cpu = watch.read()
+        self.tally.add(requests=1, bytes=sum(map(len, parts)), fetch_s=wall, fetch_cpu_s=cpu)
+        return True
+
     def read_all(self, path: str, *, most: int) -> bytes:
         """Read a small file whole; as `Source.read_all`."""
         watch = Stopwatch()
@@ -52,10 +64,6 @@ class CountedSource:
         self.tally.add(files=1, file_bytes=len(data), files_s=watch.read()[0])
         return data
 
-    def check_size(self, path: str, expected: int) -> None:
-        """Check that a file is there whole; as `Source.check_size`. Not counted."""
-        self.inner.check_size(path, expected)
-
-    def state(self, path: str) -> tuple[int, ...]:
+    def state(self, path: str, size: int) -> tuple[int, ...]:
         """What differs once a file has changed; as `Source.state`. Not counted."""
-        return self.inner.state(path)
+        return self.inner.state(path, size)

@@ -107,11 +107,8 @@ class HttpSource:
 
         return self._try(path, attempt)
 
-    def check_size(self, path: str, expected: int) -> None:
-        """Does nothing: a short file fails when it is read."""
-
-    def state(self, path: str) -> tuple[int, ...]:  # noqa: ARG002 - of the contract
-        """Empty: what is published does not change."""
+    def state(self, path: str, size: int) -> tuple[int, ...]:  # noqa: ARG002 - of the contract
+        """Empty: what is published does not change, and a short file fails when it is read."""
         return ()
 
     def _query(self, path: str, headers: dict[str, str]) -> Query:

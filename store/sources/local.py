@@ -9,12 +9,16 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...errors import CorruptError
 from ..files import ADVICE, file_size, read_whole
 from ..layout import check_relative, safe_path
 from .process import PerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 __all__ = ["LocalSource"]
 
@@ -29,8 +33,8 @@ _FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINAR
 class LocalSource:
     """A folder. Its files stay open between reads, so that a read costs some microseconds.
 
-    A file that was deleted or replaced in the meantime is noticed and opened again. A file that is written to in
-    place is read as it is then: `state` differs.
+    That a file was deleted or replaced in the meantime is noticed by `state`, and it is opened again. A file that is
+    written to in place is read as it is then: `state` differs.
 
     Attributes:
         root: the folder; made absolute.
@@ -62,34 +66,51 @@ class LocalSource:
             _FILES.get().forget((str(self.root), path))
             self._fill(path, start, out)
 
+    def read_parts(self, path: str, start: int, parts: Sequence[memoryview]) -> bool:
+        """Fill several buffers, one after the other, by one call of the system.
+
+        Args:
+            path: the file.
+            start: first byte, from the start of the file.
+            parts: writable.
+
+        Returns:
+            whether that worked; if not, `read_into` knows why.
+        """
+        if not _POSITIONED:
+            return False
+        file = _FILES.get().get((str(self.root), path))
+        try:
+            return file is not None and os.preadv(file.descriptor, parts, start) == sum(map(len, parts))
+        except OSError:
+            return False
+
     def read_all(self, path: str, *, most: int) -> bytes:
         """Read a small file whole; as `Source.read_all`."""
         return read_whole(safe_path(self.root, path), path, most=most)
 
-    def check_size(self, path: str, expected: int) -> None:
-        """Check that a file is there whole; as `Source.check_size`."""
-        size = self._open(path)[1].st_size
-        if size != expected:
-            msg = f"{path} has {size} bytes, the manifest says {expected}; {ADVICE}"
-            raise CorruptError(msg, kind="size", path=path)
-
-    def state(self, path: str) -> tuple[int, ...]:
+    def state(self, path: str, size: int) -> tuple[int, ...]:
         """Inode, size in bytes and time of the last change in ns."""
-        status = self._open(path)[1]
+        status = self._checked(path)[1]
+        if status.st_size != size:
+            msg = f"{path} has {status.st_size} bytes, the manifest says {size}; {ADVICE}"
+            raise CorruptError(msg, kind="size", path=path)
         return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _fill(self, path: str, start: int, out: memoryview) -> None:
-        file, status = self._open(path)
+        # not checked again: each call of the system lets go of the GIL, and threads then wait for one another
+        file = _FILES.get().get((str(self.root), path)) or self._checked(path)[0]
         done = 0
         while done < len(out):
             got = file.read_at(start + done, out[done:] if done else out)
             if not got:
-                end = start + len(out)
-                msg = f"{path} has {status.st_size} bytes, those from {start} to {end} were asked for; {ADVICE}"
+                size, end = os.fstat(file.descriptor).st_size, start + len(out)
+                msg = f"{path} has {size} bytes, those from {start} to {end} were asked for; {ADVICE}"
                 raise CorruptError(msg, kind="size", path=path)
             done += got
 
-    def _open(self, path: str) -> tuple[_OpenFile, os.stat_result]:
+    def _checked(self, path: str) -> tuple[_OpenFile, os.stat_result]:
+        """A file as it is by now under its name."""
         files, key = _FILES.get(), (str(self.root), path)
         if (file := files.get(key)) is not None:
             try:

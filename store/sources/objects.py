@@ -93,11 +93,8 @@ class ObjectSource:
         self.read_into(path, 0, memoryview(data))
         return bytes(data)
 
-    def check_size(self, path: str, expected: int) -> None:
-        """Does nothing: a short file fails when it is read."""
-
-    def state(self, path: str) -> tuple[int, ...]:  # noqa: ARG002 - of the contract
-        """Empty: what is published does not change."""
+    def state(self, path: str, size: int) -> tuple[int, ...]:  # noqa: ARG002 - of the contract
+        """Empty: what is published does not change, and a short file fails when it is read."""
         return ()
 
     def _read_part(self, path: str, start: int, out: memoryview) -> None:

@@ -61,20 +61,16 @@ class Source(Protocol):
         """
         ...
 
-    def check_size(self, path: str, expected: int) -> None:
-        """Check, where that is cheap, that a file is there whole; meant to be called before each read.
+    def state(self, path: str, size: int) -> tuple[int, ...]:
+        """Something that differs after the file was replaced or changed; meant to be called before a file is read.
 
-        A remote source does nothing: there a short answer is an error of the read itself.
+        A remote source gives ``()`` and checks nothing: there a short answer is an error of the read itself.
 
-        Raises:
-            CorruptError: not there, or not of `expected` bytes.
-        """
-        ...
-
-    def state(self, path: str) -> tuple[int, ...]:
-        """Something that differs after the file was replaced or changed; ``()`` where that cannot be known cheaply.
+        Args:
+            path: the file.
+            size: bytes that it must have.
 
         Raises:
-            CorruptError: the file is not there.
+            CorruptError: not there, or of another size.
         """
         ...
