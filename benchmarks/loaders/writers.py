@@ -74,13 +74,13 @@ def write_voxpress(
         codecs: documents of Zarr's codecs; None for those of a published store.
         chunk: inner chunk.
         shard_samples: in one shard.
-        threads: that pack; None for one a core.
+        threads: that pack and write; None for one a core and one more, as one waits for the disk.
     """
     import pyarrow as pa
 
     from voxpress import store
 
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or len(os.sched_getaffinity(0)) + 1
     scratch = folder / store.WORK_FOLDER
     labels = {0: "background", 1: "fluid", 2: "grey matter", 3: "white matter"}
     specs = {
