@@ -21,8 +21,8 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RecipeError
+from ..store.strict_yaml import read_value
 from .names import did_you_mean, listed
-from .strict_yaml import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ..errors import RecipeError
+from ..store.strict_yaml import MAX_BYTES, read_mapping
 from .overrides import with_overrides
 from .people import People, read_people
 from .recipe_types import BackendOrder, ImageOrder, PeopleFile, Recipe, ShardOrder
-from .strict_yaml import MAX_BYTES, read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator, model_validator
 
 from ..errors import RecipeError
+from ..store.strict_yaml import dump_mapping
 from .backend import Grid
 from .distributions import Distribution, Normal, plain
 from .fields import invalid, number, text, triple, whole
 from .problems import lines_of, recipe_error
-from .strict_yaml import dump_mapping
 
 __all__ = ["BackendOrder", "ImageOrder", "PeopleFile", "Recipe", "ShardOrder"]
 

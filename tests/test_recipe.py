@@ -20,7 +20,7 @@ from voxpress.generation.recipe import (
     parse_recipe,
     recipe_from,
 )
-from voxpress.generation.strict_yaml import read_mapping
+from voxpress.store.strict_yaml import read_mapping
 
 MINIMAL = "name: balls\nsamples: 4\n"
 
