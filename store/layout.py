@@ -35,7 +35,7 @@ MANIFEST_NAME = "voxpress.json"
 WORK_FOLDER = ".voxpress-work"
 """Scratch folder of an unfinished run, inside the store; its presence without a manifest means *resume*."""
 
-EDITABLE_FILES = frozenset({"README.md", "croissant.json"})
+EDITABLE_FILES = frozenset({"CHANGELOG.md", "README.md", "croissant.json"})
 EDITABLE_FOLDERS = ("quality",)
 
 _LONGEST_PATH = 1024

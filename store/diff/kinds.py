@@ -1,0 +1,46 @@
+"""What a column of the table is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..rows import ARRAY_COLUMN, MEASURED, condition_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+__all__ = ["PLACE", "column_kinds"]
+
+PLACE = "place"
+
+
+def column_kinds(schema: pa.Schema, arrays: Mapping[str, str]) -> dict[str, str]:
+    """Column → `condition`, `measure`, `voxels` (of an image), `labels` (its voxels too), `quality`, `extents`,
+    `place` (split and slot), or `origin` (what the sample was made from).
+
+    Args:
+        schema: of the table.
+        arrays: name → kind.
+    """  # noqa: D205 - one sentence
+    conditions = set(condition_columns(schema, arrays))
+    digests = {f"{name}_sha256": "labels" if kind == "label" else "voxels" for name, kind in arrays.items()}
+    kinds = {}
+    for field in schema:
+        if field.name in digests:
+            kind = digests[field.name]
+        elif field.name == "split" or (field.name in arrays and field.type == ARRAY_COLUMN):
+            kind = PLACE
+        elif field.name == "quality":
+            kind = "quality"
+        elif field.name in conditions:
+            kind = "condition"
+        elif field.name.startswith(MEASURED):
+            kind = "measure"
+        elif str(field.type).startswith("list"):
+            kind = "extents"
+        else:
+            kind = "origin"
+        kinds[field.name] = kind
+    return kinds
