@@ -26,7 +26,11 @@ from voxpress.store.diff.words import field_words, shown
     ],
 )
 def test_each_field_that_differs_is_told_once(old, new, changes) -> None:
-    assert [(each.name, each.old, each.new) for each in field_changes(old, new)] == changes
+    assert [(each.name, each.old, each.new) for each in field_changes(old, new, ordered=True)] == changes
+
+
+def test_the_order_counts_only_where_that_is_said() -> None:
+    assert field_changes({"x": 1, "y": {"a": 1, "b": 2}}, {"y": {"b": 2, "a": 1}, "x": 1}) == ()
 
 
 def test_the_name_of_the_whole_comes_first() -> None:

@@ -99,7 +99,7 @@ def _recipe_changes(old: Cohort, new: Cohort) -> tuple[FieldChange, ...]:
     if before == after:
         return ()
     try:
-        return field_changes(_recipe(old), _recipe(new))
+        return field_changes(_recipe(old), _recipe(new), ordered=True)
     except RecipeError:
         # not written by voxpress: all that can be said is that the files differ
         return (FieldChange(name=_RECIPE, old=before and before.sha256, new=after and after.sha256),)

@@ -23,17 +23,20 @@ class FieldChange:
     new: Any
 
 
-def field_changes(old: Mapping[Any, Any], new: Mapping[Any, Any], name: str = "") -> tuple[FieldChange, ...]:
+def field_changes(
+    old: Mapping[Any, Any], new: Mapping[Any, Any], name: str = "", *, ordered: bool = False
+) -> tuple[FieldChange, ...]:
     """The fields that differ, in the order of the old mapping and then of the new.
 
     Two filled mappings without a common field are told of as a whole: a range that becomes a normal distribution is one
-    change. Where the same fields are in another order, that is a change of its own, as the order of splits and choices
-    decides which samples are made.
+    change.
 
     Args:
         old: anything in it that is no mapping is one value.
         new: as `old`.
         name: of the two, put before the names in them.
+        ordered: whether the same fields in another order are a change of its own, as the order of splits and choices in
+            a recipe decides which samples are made.
 
     >>> field_changes({"seed": 1, "age": {"range": [60, 70]}}, {"seed": 1, "age": {"range": [60, 75]}})
     (FieldChange(name='age.range', old=[60, 70], new=[60, 75]),)
@@ -43,10 +46,10 @@ def field_changes(old: Mapping[Any, Any], new: Mapping[Any, Any], name: str = ""
         inner = f"{name}.{key}".lstrip(".")
         before, after = old.get(key), new.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping) and _comparable(before, after):
-            changes += field_changes(before, after, inner)
+            changes += field_changes(before, after, inner, ordered=ordered)
         elif before != after:
             changes.append(FieldChange(name=inner, old=before, new=after))
-    if old.keys() == new.keys() and list(old) != list(new):
+    if ordered and old.keys() == new.keys() and list(old) != list(new):
         changes.append(FieldChange(name=f"{name} (order)".lstrip(), old=list(old), new=list(new)))
     return tuple(changes)
 
