@@ -21,6 +21,7 @@ from .layout import (
     safe_path,
     shard_path,
 )
+from .linking import take_over
 from .manifest import FORMAT_VERSION, Attempt, Manifest, Rejection, SplitRecord
 from .opened import Locations
 from .opening import open  # noqa: A004 - read as voxpress.open
@@ -29,7 +30,7 @@ from .recode import Recoded, recode
 from .rows import rows_schema, write_rows, write_table
 from .shards import assemble_shard, encode_sample, encode_samples, index_bytes, parse_index
 from .verify import Problem, VerifyReport, verify
-from .work_folder import WorkFolder, refuse_foreign
+from .work_folder import WorkFolder, refuse_foreign, refuse_inside
 from .zarr_metadata import array_document, document_bytes, group_document
 
 __all__ = [
@@ -70,10 +71,12 @@ __all__ = [
     "parse_index",
     "recode",
     "refuse_foreign",
+    "refuse_inside",
     "rows_schema",
     "safe_path",
     "sample_extents",
     "shard_path",
+    "take_over",
     "verify",
     "voxels_sha256",
     "write_atomic",

@@ -16,13 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["ADVICE", "FileRecord", "check_record", "file_size", "hash_file", "read_whole", "record_of", "write_atomic"]
+__all__ = [
+    "ADVICE",
+    "DISK_FULL",
+    "FileRecord",
+    "check_record",
+    "file_size",
+    "flush_folder",
+    "hash_file",
+    "read_whole",
+    "record_of",
+    "write_atomic",
+]
 
 ADVICE = "copy the file again from its source, or delete the folder and make the data set again from its recipe"
 """What to do about wrong bytes."""
 
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Codes of an `OSError` that making room helps against."""
+
 _HASH_BLOCK = 4 * 2**20
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +79,10 @@ def write_atomic(path: Path, data: bytes, *, scratch: Path) -> FileRecord:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_through(temporary, data)
         temporary.replace(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             msg = f"no room left for {path} ({len(data)} bytes); free some and run the same command again to resume"
             raise DiskFullError(msg) from error
         raise
@@ -161,7 +174,7 @@ def _write_through(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make a rename last; only POSIX can open a folder for that."""
     if os.name != "posix":
         return

@@ -19,7 +19,7 @@ from .opening import open as open_store
 from .packing import CopyJob, CopyPlan, Packing, plan_copy
 from .shards import assemble_shard, encode_sample
 from .threads import available_cpus, map_in_order
-from .work_folder import WorkFolder, refuse_foreign
+from .work_folder import WorkFolder, refuse_foreign, refuse_inside
 
 if TYPE_CHECKING:
     import os
@@ -91,7 +91,8 @@ def recode(
     packing = packing or Packing()
     plan = plan_copy(cohort.manifest, cohort.locations, packing, whole=where is None)
     target = Path(target)
-    _refuse_inside(target, cohort)
+    if not cohort.store.source.remote:
+        refuse_inside(target, cohort.path)
     refuse_foreign(target)
     how = _settings(cohort, packing, where)
     if (target / MANIFEST_NAME).exists():
@@ -179,12 +180,6 @@ def _settings(cohort: Cohort, packing: Packing, where: str | None) -> dict[str, 
         "where": where or "",
         **{package: version(package) for package in _PACKAGES},
     }
-
-
-def _refuse_inside(target: Path, cohort: Cohort) -> None:
-    if not cohort.store.source.remote and target.resolve().is_relative_to(cohort.path.resolve()):
-        msg = f"the target {target} lies in the data set {cohort.path} itself; give a folder beside it"
-        raise StoreExistsError(msg)
 
 
 def _finished(target: Path, how: Mapping[str, Any]) -> Manifest:

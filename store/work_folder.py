@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["WorkFolder", "refuse_foreign"]
+__all__ = ["WorkFolder", "refuse_foreign", "refuse_inside"]
 
 
 class WorkFolder:
@@ -113,6 +113,17 @@ def refuse_foreign(target: Path) -> None:
         raise StoreExistsError(msg)
     if target.is_dir() and any(target.iterdir()) and not any((target / name).exists() for name in ours):
         msg = f"the target {target} is not empty and holds no run of voxpress; give a folder that is new or empty"
+        raise StoreExistsError(msg)
+
+
+def refuse_inside(target: Path, source: Path) -> None:
+    """Check that a data set is not made inside another, of which it would then be a part.
+
+    Raises:
+        StoreExistsError: it would be.
+    """
+    if target.resolve().is_relative_to(source.resolve()):
+        msg = f"the target {target} lies in the data set {source} itself; give a folder beside it"
         raise StoreExistsError(msg)
 
 
