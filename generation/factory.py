@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from .backend import Backend
     from .cohort import CohortPlan
+    from .journal import ShardRecord
     from .recipe import Recipe
 
-__all__ = ["Progress", "Run", "generate", "plan_jobs"]
+__all__ = ["PEOPLE_NAME", "RECIPE_NAME", "Progress", "Run", "generate", "plan_jobs"]
 
+RECIPE_NAME = "recipe.yaml"
 PEOPLE_NAME = "people.csv"
 
 
@@ -68,6 +70,8 @@ def generate(
     progress: Callable[[Progress], None] | None = None,
     load: Callable[[], Backend] | None = None,
     arrange: Callable[[Sequence[ShardJob]], Sequence[ShardJob]] | None = None,
+    inherit: Callable[[ShardJob, Path], ShardRecord | None] | None = None,
+    lock: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Run:
     """Makes the data set of a recipe.
 
@@ -82,6 +86,9 @@ def generate(
         progress: told after each sample.
         load: gives the backend, in place of the installed one of the recipe's name; picklable.
         arrange: another sequence of the shards. It does not change a byte.
+        inherit: given a shard and a folder for temporary files, puts its files into the target and gives its record, or
+            None if it is to be made.
+        lock: groups that the lock of the manifest has beside those of what is installed.
 
     Raises:
         RecipeError: the recipe does not fit the backend.
@@ -100,7 +107,7 @@ def generate(
     plan = draw_cohort(recipe, backend, people)
     beside = _beside(recipe, people_folder)
     refuse_foreign(target)
-    lock = lock_of(backend)
+    lock = {**lock_of(backend), **(lock or {})}
     order: dict[str, Any] = {
         "files": {name: data.decode() for name, data in beside.items()},
         "format_version": FORMAT_VERSION,
@@ -115,9 +122,11 @@ def generate(
         committed = journal.begin(order)
         jobs = [job for job in plan_jobs(plan) if (job.split, job.number) not in committed]
         report = _Reporter(plan.rows, plan.rows - sum(len(job.rows) for job in jobs), progress)
+        inherited = _inherited(jobs, inherit, journal, report) if inherit else {}
+        jobs = [job for job in jobs if (job.split, job.number) not in inherited]
         maker = ShardMaker(load=load, specs=specs, seed=recipe.seed, target=target)
         made = run_local(maker, arrange(jobs) if arrange else jobs, workers=workers, on_sample=report.add)
-        records = [*committed.values(), *made]
+        records = [*committed.values(), *inherited.values(), *made]
         manifest = finish(
             target,
             recipe=recipe,
@@ -145,6 +154,22 @@ def _row(plan: CohortPlan, index: int) -> Row:
     return Row(sample_id=plan.sample_id(index), index=index, slot=int(plan.slot[index]), conditions=order.conditions)
 
 
+def _inherited(
+    jobs: Sequence[ShardJob],
+    inherit: Callable[[ShardJob, Path], ShardRecord | None],
+    journal: Journal,
+    report: _Reporter,
+) -> dict[tuple[str, int], ShardRecord]:
+    """Commits the shards that need not be made."""
+    records = {}
+    for job in jobs:
+        if (record := inherit(job, journal.scratch)) is not None:
+            journal.commit(record)
+            records[job.split, job.number] = record
+            report.add(len(job.rows))
+    return records
+
+
 class _Reporter:
     def __init__(self, samples: int, done: int, tell: Callable[[Progress], None] | None) -> None:
         self._samples, self._done, self._tell = samples, done, tell
@@ -159,10 +184,10 @@ class _Reporter:
 def _beside(recipe: Recipe, folder: str | Path) -> Mapping[str, bytes]:
     """The files that make the order whole: with them alone, the data set can be made again."""
     if recipe.people is None:
-        return {"recipe.yaml": recipe.to_yaml().encode()}
+        return {RECIPE_NAME: recipe.to_yaml().encode()}
     people = (Path(folder) / recipe.people.path).read_bytes()
     moved = recipe.replaced(people={"path": PEOPLE_NAME, "sha256": recipe.people.sha256})
-    return {"recipe.yaml": moved.to_yaml().encode(), PEOPLE_NAME: people}
+    return {RECIPE_NAME: moved.to_yaml().encode(), PEOPLE_NAME: people}
 
 
 def _finished(target: Path, beside: Mapping[str, bytes], lock: Mapping[str, Mapping[str, str]]) -> Manifest:

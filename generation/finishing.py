@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .journal import ShardRecord
     from .recipe import Recipe
 
-__all__ = ["finish"]
+__all__ = ["finish", "schema_of"]
 
 
 def finish(
@@ -60,7 +60,7 @@ def finish(
     files: dict[str, FileRecord] = {path: file for record in records for path, file in record.files.items()}
     for path, data in beside.items():
         files[path] = write_atomic(target / path, data, scratch=scratch)
-    splits, marks, schema = {}, _marks(recipe, backend), _schema(backend)
+    splits, marks, schema = {}, _marks(recipe, backend), schema_of(backend)
     for split in recipe.splits:
         shards = sorted((record for record in records if record.split == split), key=lambda record: record.number)
         if shards:
@@ -88,7 +88,8 @@ def _sizes(shards: Sequence[ShardRecord], shard_samples: int) -> SplitRecord:
     return SplitRecord(slots=slots, samples=samples, shard_samples=shard_samples)
 
 
-def _schema(backend: Backend) -> pa.Schema:
+def schema_of(backend: Backend) -> pa.Schema:
+    """Columns of the table of what a backend makes."""
     conditions = {condition.name: condition.kind for condition in backend.conditions}
     kinds = {output.name: output.kind for output in backend.outputs}
     return rows_schema(conditions, [measure.name for measure in backend.measures], kinds)

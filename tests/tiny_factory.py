@@ -21,6 +21,7 @@ from voxpress.store import WORK_FOLDER
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from voxpress.generation.backend import Backend
     from voxpress.generation.recipe import Recipe
 
 SAMPLES = 14
@@ -39,6 +40,11 @@ shards: {samples: 2}
 def order(*sets: str) -> Recipe:
     """The recipe, changed as by ``--set``."""
     return parse_recipe(TEXT, sets=sets)
+
+
+def balls(recipe: Recipe) -> Backend:
+    """The backend of a recipe."""
+    return TroubledBackend(recipe.backend.options, recipe.grid)
 
 
 def press(recipe: Recipe, target: Path, trouble: Trouble | None = None, **options: Any) -> Run:
