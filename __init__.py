@@ -38,8 +38,9 @@ from .errors import (
 if TYPE_CHECKING:
     from . import builder, cards, generation, loaders, press, quality, store
     from .builder import detach, load_dataset
-    from .press import generate
+    from .press import generate, next_version
     from .store import open, verify  # noqa: A004 - read as voxpress.open
+    from .store.diff import diff
 
 __all__ = [
     "CorruptError",
@@ -59,11 +60,13 @@ __all__ = [
     "builder",
     "cards",
     "detach",
+    "diff",
     "errors",
     "generate",
     "generation",
     "load_dataset",
     "loaders",
+    "next_version",
     "open",
     "press",
     "quality",
@@ -74,7 +77,15 @@ __all__ = [
 __version__ = "0.1.0"
 
 _ROOMS = frozenset({"builder", "cards", "generation", "loaders", "press", "quality", "store"})
-_HOMES = {"detach": "builder", "generate": "press", "load_dataset": "builder", "open": "store", "verify": "store"}
+_HOMES = {
+    "detach": "builder",
+    "diff": "store.diff",
+    "generate": "press",
+    "load_dataset": "builder",
+    "next_version": "press",
+    "open": "store",
+    "verify": "store",
+}
 
 
 def __getattr__(name: str) -> object:

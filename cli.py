@@ -3,7 +3,7 @@
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
 Exit codes: 0 done; 1 something failed, or `verify` found problems; 2 a mistake in what was asked; 130 stopped by
-Ctrl-C.
+Ctrl-C. `diff` has those of diff(1): 0 the same, 1 different, 2 something failed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _MISTAKES = (MistakeError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
-_RESUMABLE = ("generate", "recode")
+_RESUMABLE = ("generate", "next", "recode")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -48,18 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (VoxpressError, MistakeError) as error:
         _tell(str(error))
-        return 2 if isinstance(error, _MISTAKES) else 1
+        return 2 if isinstance(error, _MISTAKES) else _trouble(asked)
     except BrokenPipeError:
         # whoever read the output has seen enough; what is still buffered must not be written at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         _tell(str(error))
-        return 1
+        return _trouble(asked)
     except KeyboardInterrupt:
         _tell("stopped" + ("; run the same command again to resume" if asked.command in _RESUMABLE else ""))
         return 130
     return code
+
+
+def _trouble(asked: argparse.Namespace) -> int:
+    return 2 if asked.command == "diff" else 1
 
 
 def _tell(problem: str) -> None:
@@ -82,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     _verify(commands)
     _preview(commands)
     _recode(commands)
+    _next(commands)
+    _diff(commands)
     _bench(commands)
     return parser
 
@@ -168,6 +174,48 @@ def _recode(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-
     parser.add_argument("--shard-samples", type=_positive, metavar="N", help=shard)
     parser.add_argument("--where", metavar="EXPR", help="copy only samples for which this is true")
     parser.add_argument("--threads", type=_positive, metavar="N", help="by default one a CPU")
+
+
+def _next(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Makes the next version of a data set from its own recipe, changed.\n\n"
+        "Shards that the change does not touch are taken over, as hard links where that works; the rest is made. What "
+        "changed\nis written to CHANGELOG.md. Stopped at any time, the same command goes on from what is there."
+    )
+    parser = _command(commands, "next", text, _SET)
+    parser.add_argument("path", metavar="PATH", help="folder of the version before")
+    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME=VALUE", help="see below")
+    people = "another people file, in place of that of the data set; --set samples=N says how many of its rows"
+    parser.add_argument("--people", metavar="FILE.csv", help=people)
+    version = "of the new data set, greater than that of the old one, such as 1.1.0"
+    parser.add_argument("--version", required=True, metavar="X.Y.Z", help=version)
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the new data set")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--copy", action="store_true", help="copy shards, so that the two share no file")
+    lock = (
+        "where other versions of packages are installed than the data set was made with: refuse (default), remake all "
+        "samples, or reuse its shards all the same, which the lock of the new version then says"
+    )
+    choices = ("refuse", "remake", "reuse")
+    parser.add_argument("--if-lock-differs", choices=choices, default=choices[0], help=lock)
+
+
+def _diff(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Says what differs between two data sets.\n\n"
+        "Samples added, removed, changed and moved; columns, arrays, recipe, lock. Reads no voxel: those are compared\n"
+        "by their digests. Exit code 0 if they are the same, 1 if they differ, 2 if something failed."
+    )
+    parser = _command(commands, "diff", text)
+    which = "folder, URL, or org/name@v1.0.0 on the Hub"
+    parser.add_argument("old", metavar="A", help=which)
+    parser.add_argument("new", metavar="B", help=which)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--changelog", action="store_true", help="as Markdown, as next writes it to CHANGELOG.md")
+    every = "write all that differs there too, one row a sample and column"
+    parser.add_argument("--parquet", metavar="FILE", help=every)
+    parser.add_argument("-n", type=_natural, default=5, metavar="N", help="so many samples of each kind (default 5)")
 
 
 def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

@@ -8,33 +8,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cards import dataset_card
+from .cards import change_points, changelog, dataset_card
 from .generation.arrays import quantised, specs_of
 from .generation.cohort import draw_cohort
 from .generation.factory import generate as make
+from .generation.next_version import make_next, plan_next
 from .generation.recipe import Recipe, load_people, load_recipe, recipe_from
 from .generation.registry import load_backend
 from .quality import check_sample
 from .store import open as open_store
 from .store import write_atomic
+from .store.diff import diff
 from .store.threads import available_cpus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
     from .generation.backend import Order
     from .generation.factory import Progress
+    from .generation.next_version import IfLockDiffers, NextPlan
     from .store import ArraySpec, Cohort
+    from .store.diff import Diff
 
     AnyRecipe: TypeAlias = Recipe | Mapping[str, Any] | str | os.PathLike[str]
 
-__all__ = ["Pressed", "Proof", "available_cpus", "fulfil", "generate", "sample"]
+__all__ = ["Pressed", "Proof", "available_cpus", "fulfil", "generate", "next_version", "sample", "succeed"]
 
 _CARD_NAME = "README.md"
 _CARD_SCRATCH = ".voxpress-card"
+_CHANGELOG_NAME = "CHANGELOG.md"
+_MOST_CHANGELOG_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +135,66 @@ def fulfil(
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
 
 
+def next_version(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    version: str,
+    sets: Sequence[str] = (),
+    people: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    copy: bool = False,
+    if_lock_differs: IfLockDiffers = "refuse",
+) -> Cohort:
+    """Makes the next version of a data set from its own recipe, changed, with its card and changelog, and opens it.
+
+    Shards that the change does not touch are taken over, so the bytes are those of the changed recipe made from
+    nothing, for less work. Stopped at any time and called again, it goes on.
+
+    Args:
+        source: folder of the version before.
+        target: folder of the next one: new, empty, or an earlier run of the same.
+        version: of the next one, greater than that of the source.
+        sets: changes of the recipe, as of ``--set``: ``("samples=2000", "age=70:90")``.
+        people: another people file, in place of that of the source.
+        workers: as for `generate`.
+        progress: as for `generate`.
+        copy: copy shards rather than link them, so that the two data sets share no file.
+        if_lock_differs: where other packages are installed than the source was made with: `refuse`, `remake` all
+            samples, or `reuse` its shards all the same, which the lock of the manifest then says.
+
+    Raises:
+        StoreNotFoundError: there is no data set at `source`, or it is not on this machine.
+        RecipeError: the change is not well formed; the version is not greater; or the lock differs.
+        UnreachableError, StoreExistsError, GenerationError: as for `generate`.
+        CorruptError: a file of the source is not what its manifest says.
+
+    Example:
+        >>> more = next_version("brains/", "brains-1.1/", version="1.1.0", sets=["samples=2000"])   # doctest: +SKIP
+    """
+    plan = plan_next(open_store(source), version=version, sets=sets, people=people, if_lock_differs=if_lock_differs)
+    return succeed(plan, target, workers=workers, progress=progress, copy=copy).cohort
+
+
+def succeed(
+    plan: NextPlan,
+    target: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    copy: bool = False,
+) -> Pressed:
+    """`next_version` of a plan, and what it did."""
+    workers = available_cpus() if workers is None else workers
+    run = make_next(plan, target, workers=workers, progress=progress, copy=copy)
+    cohort = open_store(Path(target))
+    found = diff(plan.source, cohort)
+    _write_changelog(cohort, plan.source, found)
+    _write_card(cohort, plan.recipe, change_points(found))
+    return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
+
+
 def sample(
     recipe: AnyRecipe, index: int, attempt: int = 0, *, people_folder: str | os.PathLike[str] | None = None
 ) -> Proof:
@@ -170,16 +236,35 @@ def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tu
     return recipe if isinstance(recipe, Recipe) else recipe_from(recipe, folder=folder), folder
 
 
-def _write_card(cohort: Cohort, recipe: Recipe) -> None:
+def _write_card(cohort: Cohort, recipe: Recipe, changes: str = "") -> None:
     """Writes the card once: from then on it belongs to the publisher, who edits it."""
-    path = cohort.path / _CARD_NAME
-    if path.exists():
+    if (cohort.path / _CARD_NAME).exists():
         return
     backend = load_backend(recipe.backend.name, recipe.backend.options, recipe.grid)
-    card = dataset_card(cohort.manifest, backend=backend.name, conditions=backend.conditions, measures=backend.measures)
+    card = dataset_card(
+        cohort.manifest,
+        backend=backend.name,
+        conditions=backend.conditions,
+        measures=backend.measures,
+        changes=changes,
+    )
+    _write_beside(cohort, _CARD_NAME, card)
+
+
+def _write_changelog(cohort: Cohort, source: Cohort, found: Diff) -> None:
+    """Writes the changelog once, as the card."""
+    if (cohort.path / _CHANGELOG_NAME).exists():
+        return
+    older = None
+    if (source.path / _CHANGELOG_NAME).exists():
+        older = source.store.source.read_all(_CHANGELOG_NAME, most=_MOST_CHANGELOG_BYTES).decode(errors="replace")
+    _write_beside(cohort, _CHANGELOG_NAME, changelog(found, older))
+
+
+def _write_beside(cohort: Cohort, name: str, text: str) -> None:
     scratch = cohort.path / _CARD_SCRATCH
     try:
-        write_atomic(path, card.encode(), scratch=scratch)
+        write_atomic(cohort.path / name, text.encode(), scratch=scratch)
     finally:
         if scratch.exists():
             scratch.rmdir()

@@ -1,8 +1,17 @@
-"""What people read: the dataset card, previews."""
+"""What people read: the dataset card, the changelog, previews."""
 
 from __future__ import annotations
 
+from .changelog import change_points, changelog, changelog_entry
 from .dataset_card import dataset_card
 from .preview import Scan, preview, preview_cohort
 
-__all__ = ["Scan", "dataset_card", "preview", "preview_cohort"]
+__all__ = [
+    "Scan",
+    "change_points",
+    "changelog",
+    "changelog_entry",
+    "dataset_card",
+    "preview",
+    "preview_cohort",
+]

@@ -41,6 +41,7 @@ def dataset_card(
     backend: str = "",
     conditions: Sequence[Condition] = (),
     measures: Sequence[Measure] = (),
+    changes: str = "",
 ) -> str:
     """Text of the card: a YAML header that the Hub and `datasets` read, then Markdown.
 
@@ -52,6 +53,7 @@ def dataset_card(
         backend: its name; that of the lock if empty.
         conditions: what could be ordered, with unit and meaning.
         measures: what was measured.
+        changes: since the version before, as `changelog.change_points` tells them; there is then a `CHANGELOG.md`.
 
     Returns:
         UTF-8 text, ending with a newline.
@@ -72,6 +74,7 @@ def dataset_card(
         *_columns(conditions, measures),
         "## What it is not",
         _limits(manifest),
+        *_changes(changes),
         "## Licence",
         _NO_NOTICE if notice is None else notice.text,
     ]
@@ -199,6 +202,14 @@ def _range(condition: Condition) -> str:
         return ", ".join(condition.choices)
     ends = ["" if end is None else f"{end:g}" for end in (condition.minimum, condition.maximum)]
     return " to ".join(ends) if any(ends) else ""
+
+
+def _changes(changes: str) -> list[str]:
+    return (
+        ["## Changes", f"Since the version before; [CHANGELOG.md](CHANGELOG.md) has all:\n\n{changes}"]
+        if changes
+        else []
+    )
 
 
 def _limits(manifest: Manifest) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..generation.factory import Progress
     from ..store import Cohort
 
-__all__ = ["run"]
+__all__ = ["report", "run"]
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -35,11 +35,12 @@ def run(asked: argparse.Namespace) -> int:
         note(f"no condition uses these columns of the people file: {', '.join(pressed.ignored_columns)}")
     if bar.shown is None:
         note(f"{asked.output} was finished before; there was nothing to make")
-    _report(pressed.cohort, asked.output)
+    report(pressed.cohort, asked.output)
     return 0
 
 
-def _report(cohort: Cohort, path: str) -> None:
+def report(cohort: Cohort, path: str) -> None:
+    """Prints what a finished data set holds, and what to do with it next."""
     manifest = cohort.manifest
     splits = ", ".join(f"{name} {manifest.splits[name].samples:,}" for name in manifest.split_names)
     total = size(sum(file.bytes for file in manifest.files.values()))

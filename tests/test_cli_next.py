@@ -1,0 +1,132 @@
+"""`voxpress next` as it is typed, with the atlas: the same bytes as a fresh run, a changelog, a card."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+
+import pytest
+from command_line import start
+from tiny_factory import contents
+
+import voxpress
+
+EDITABLE = {"README.md", "CHANGELOG.md"}
+
+
+def sealed(root) -> dict[str, str]:
+    """All that the manifest vouches for, and the manifest."""
+    return {path: digest for path, digest in contents(root).items() if path not in EDITABLE}
+
+
+@pytest.fixture(scope="module")
+def fresh(recipe, tmp_path_factory):
+    target = tmp_path_factory.mktemp("fresh") / "brains"
+    voxpress.generate(
+        {**_mapping(recipe), "version": "1.1.0", "samples": 9},
+        target,
+        workers=1,
+    )
+    return target
+
+
+def _mapping(recipe):
+    from voxpress.store.strict_yaml import read_mapping
+
+    return read_mapping(recipe.read_text())
+
+
+@pytest.fixture(scope="module")
+def second(brains, tmp_path_factory):
+    """The next version, made once; a test must not write to it."""
+    target = tmp_path_factory.mktemp("second") / "brains"
+    voxpress.next_version(brains, target, version="1.1.0", sets=["samples=9"], workers=1)
+    return target
+
+
+def test_it_is_the_same_as_made_from_nothing(second, fresh, brains) -> None:
+    assert sealed(second) == sealed(fresh)
+    assert voxpress.verify(second).ok
+    shard = "volumes/train.zarr/image/c.0.0.0.0"
+    assert (second / shard).samefile(brains / shard)
+
+
+def test_the_command_says_what_is_reused(say, second, brains, tmp_path) -> None:
+    said = say("next", brains, "--set", "samples=9", "--version", "1.1.0", "-o", tmp_path / "b", "--workers", 1)
+    assert said.code == 0
+    assert "2 of 5 shards are those of 1.0.0: 4 samples are reused, 5 are made" in said.err
+    assert "tiny-brains 1.1.0, 9 samples (train 7, validation 2)" in said.out
+    assert f"voxpress diff {brains} {tmp_path / 'b'}" in said.out
+    assert contents(tmp_path / "b") == contents(second)
+    again = say("next", brains, "--set", "samples=9", "--version", "1.1.0", "-o", tmp_path / "b", "--copy")
+    assert again.code == 0
+    assert "was finished before; there was nothing to make" in again.err
+
+
+def test_changelog_and_card(say, second, brains, tmp_path) -> None:
+    text = (second / "CHANGELOG.md").read_text()
+    entry = say("diff", brains, second, "--changelog")
+    assert entry.code == 1
+    assert entry.out in text
+    assert "3 samples added (train 2, validation 1)" in text
+    assert "[CHANGELOG.md](CHANGELOG.md)" in (second / "README.md").read_text()
+    third = voxpress.next_version(second, tmp_path / "c", version="2.0.0", sets=["samples=7"], workers=1)
+    log = (third.path / "CHANGELOG.md").read_text()
+    headings = [line for line in log.splitlines() if line.startswith("## ")]
+    assert headings == ["## 2.0.0", "## 1.1.0", "## 1.0.0"]
+    assert entry.out in log
+    assert voxpress.verify(third.path).ok
+
+
+def test_a_changelog_that_was_edited_stays(second, brains, tmp_path) -> None:
+    copy = shutil.copytree(second, tmp_path / "b")
+    (copy / "CHANGELOG.md").write_text("mine")
+    (copy / "README.md").unlink()
+    voxpress.next_version(brains, copy, version="1.1.0", sets=["samples=9"])
+    assert (copy / "CHANGELOG.md").read_text() == "mine"
+    assert (copy / "README.md").read_text() == (second / "README.md").read_text()
+
+
+def test_another_range_of_a_condition(say, brains, tmp_path) -> None:
+    change = "age={range: [70, 90]}"
+    said = say("next", brains, "--set", change, "--version", "2.0.0", "-o", tmp_path / "b", "--workers", 1)
+    assert said.code == 0
+    assert "0 of 4 shards are those of 1.0.0: 0 samples are reused, 6 are made" in said.err
+    assert all(70 <= age <= 90 for age in voxpress.open(tmp_path / "b").table["age"].to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--version", "1.0.0"], "must be greater than 1.0.0"),
+        (["--version", "1.1.0", "--set", "name=x"], "must stay 'tiny-brains'"),
+        (["--version", "1.1.0", "--set", "agee=70"], "is not a condition of"),
+        (["--version", "1.1.0", "--people", "nobody.csv"], "nobody.csv cannot be read"),
+        ([], "the following arguments are required: --version"),
+        (["--version", "1.1.0", "--if-lock-differs", "maybe"], "invalid choice"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_written(say, brains, tmp_path, options, said) -> None:
+    done = say("next", brains, "-o", tmp_path / "b", *options)
+    assert done.code == 2
+    assert said in done.err
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals to a group of processes")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_and_resumed(how, second, brains, tmp_path) -> None:
+    arguments = ("next", brains, "--set", "samples=9", "--version", "1.1.0", "-o", tmp_path / "b", "--workers", 1)
+    process = start(*arguments, start_new_session=True)
+    while process.poll() is None and len(list(tmp_path.glob("b/.voxpress-work/shards/*.json"))) < 3:
+        time.sleep(0.02)
+    os.killpg(process.pid, how)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if how == signal.SIGINT else -how), err
+    if how == signal.SIGINT:
+        assert err.endswith("voxpress: stopped; run the same command again to resume\n")
+    assert not (tmp_path / "b" / "voxpress.json").exists()
+    voxpress.next_version(brains, tmp_path / "b", version="1.1.0", sets=["samples=9"], workers=1)
+    assert contents(tmp_path / "b") == contents(second)
