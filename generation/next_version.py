@@ -101,7 +101,7 @@ def plan_next(
 
     Raises:
         StoreNotFoundError: the source is not on this machine.
-        CorruptError: its recipe, people file or table is missing or wrong.
+        CorruptError: its recipe or table is missing or wrong.
         RecipeError: the change is not well formed, gives another name, or a version that is not greater; or the lock
             differs.
         UnreachableError: the backend cannot make a row.
@@ -128,9 +128,10 @@ def plan_next(
     if records and (differing := differences(source.manifest.lock, lock_of(backend))):
         if if_lock_differs == "refuse":
             raise _lock_differs(source, differing)
-        why_not = differing if if_lock_differs == "remake" else []
-        records = {} if why_not else records
-        lock = {} if why_not else {"reused": _other_lock(source, lock_of(backend))}
+        if if_lock_differs == "remake":
+            records, why_not = {}, differing
+        else:
+            lock = {"reused": _other_lock(source, lock_of(backend))}
     return NextPlan(
         source=source,
         recipe=new,

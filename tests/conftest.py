@@ -13,6 +13,7 @@ import tiny_factory
 import tiny_store as tiny
 from command_line import Said, apart
 
+import voxpress
 from voxpress import cli
 
 if TYPE_CHECKING:
@@ -81,4 +82,12 @@ def brains(generated: tuple[Path, Said]) -> Path:
     """The data set of that recipe; a test must not write to it."""
     target, said = generated
     assert said.code == 0, said.err
+    return target
+
+
+@pytest.fixture(scope="session")
+def more_brains(brains: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version 1.1.0 of that data set, with nine samples; a test must not write to it."""
+    target = tmp_path_factory.mktemp("more") / "brains"
+    voxpress.next_version(brains, target, version="1.1.0", sets=["samples=9"], workers=1)
     return target

@@ -40,7 +40,9 @@ def test_different_is_1_and_said_in_lines(say, pressed_balls, later) -> None:
     assert "removed 1 1 0" in lines
     assert any(line.startswith("added 4 ") for line in lines)
     assert "removed: tiny-balls-0000003" in lines
-    assert any(line.startswith("tone condition 5 tiny-balls-") and line.endswith(": bright → dark") for line in lines)
+    darker = open_store(pressed_balls).where("tone == 'bright' and sample_id != 'tiny-balls-0000003'")
+    first = darker.table["sample_id"][0].as_py()
+    assert f"tone condition {len(darker)} {first}: bright → dark" in lines
     assert "recipe: samples 14 → 18" in lines
     assert "recipe: conditions.tone nothing → dark" in lines
     assert "rejected: 1 more that no attempt made well enough" in lines

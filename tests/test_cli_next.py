@@ -8,6 +8,7 @@ import signal
 import time
 
 import pytest
+import tiny_brains as tiny
 from command_line import start
 from tiny_factory import contents
 
@@ -22,57 +23,39 @@ def sealed(root) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def fresh(recipe, tmp_path_factory):
+def fresh(tmp_path_factory):
     target = tmp_path_factory.mktemp("fresh") / "brains"
-    voxpress.generate(
-        {**_mapping(recipe), "version": "1.1.0", "samples": 9},
-        target,
-        workers=1,
-    )
+    voxpress.generate({**tiny.RECIPE, "version": "1.1.0", "samples": 9}, target, workers=1)
     return target
 
 
-def _mapping(recipe):
-    from voxpress.store.strict_yaml import read_mapping
-
-    return read_mapping(recipe.read_text())
-
-
-@pytest.fixture(scope="module")
-def second(brains, tmp_path_factory):
-    """The next version, made once; a test must not write to it."""
-    target = tmp_path_factory.mktemp("second") / "brains"
-    voxpress.next_version(brains, target, version="1.1.0", sets=["samples=9"], workers=1)
-    return target
-
-
-def test_it_is_the_same_as_made_from_nothing(second, fresh, brains) -> None:
-    assert sealed(second) == sealed(fresh)
-    assert voxpress.verify(second).ok
+def test_it_is_the_same_as_made_from_nothing(more_brains, fresh, brains) -> None:
+    assert sealed(more_brains) == sealed(fresh)
+    assert voxpress.verify(more_brains).ok
     shard = "volumes/train.zarr/image/c.0.0.0.0"
-    assert (second / shard).samefile(brains / shard)
+    assert (more_brains / shard).samefile(brains / shard)
 
 
-def test_the_command_says_what_is_reused(say, second, brains, tmp_path) -> None:
+def test_the_command_says_what_is_reused(say, more_brains, brains, tmp_path) -> None:
     said = say("next", brains, "--set", "samples=9", "--version", "1.1.0", "-o", tmp_path / "b", "--workers", 1)
     assert said.code == 0
     assert "2 of 5 shards are those of 1.0.0: 4 samples are reused, 5 are made" in said.err
     assert "tiny-brains 1.1.0, 9 samples (train 7, validation 2)" in said.out
     assert f"voxpress diff {brains} {tmp_path / 'b'}" in said.out
-    assert contents(tmp_path / "b") == contents(second)
+    assert contents(tmp_path / "b") == contents(more_brains)
     again = say("next", brains, "--set", "samples=9", "--version", "1.1.0", "-o", tmp_path / "b", "--copy")
     assert again.code == 0
     assert "was finished before; there was nothing to make" in again.err
 
 
-def test_changelog_and_card(say, second, brains, tmp_path) -> None:
-    text = (second / "CHANGELOG.md").read_text()
-    entry = say("diff", brains, second, "--changelog")
+def test_changelog_and_card(say, more_brains, brains, tmp_path) -> None:
+    text = (more_brains / "CHANGELOG.md").read_text()
+    entry = say("diff", brains, more_brains, "--changelog")
     assert entry.code == 1
     assert entry.out in text
     assert "3 samples added (train 2, validation 1)" in text
-    assert "[CHANGELOG.md](CHANGELOG.md)" in (second / "README.md").read_text()
-    third = voxpress.next_version(second, tmp_path / "c", version="2.0.0", sets=["samples=7"], workers=1)
+    assert "[CHANGELOG.md](CHANGELOG.md)" in (more_brains / "README.md").read_text()
+    third = voxpress.next_version(more_brains, tmp_path / "c", version="2.0.0", sets=["samples=7"], workers=1)
     log = (third.path / "CHANGELOG.md").read_text()
     headings = [line for line in log.splitlines() if line.startswith("## ")]
     assert headings == ["## 2.0.0", "## 1.1.0", "## 1.0.0"]
@@ -80,13 +63,13 @@ def test_changelog_and_card(say, second, brains, tmp_path) -> None:
     assert voxpress.verify(third.path).ok
 
 
-def test_a_changelog_that_was_edited_stays(second, brains, tmp_path) -> None:
-    copy = shutil.copytree(second, tmp_path / "b")
+def test_a_changelog_that_was_edited_stays(more_brains, brains, tmp_path) -> None:
+    copy = shutil.copytree(more_brains, tmp_path / "b")
     (copy / "CHANGELOG.md").write_text("mine")
     (copy / "README.md").unlink()
     voxpress.next_version(brains, copy, version="1.1.0", sets=["samples=9"])
     assert (copy / "CHANGELOG.md").read_text() == "mine"
-    assert (copy / "README.md").read_text() == (second / "README.md").read_text()
+    assert (copy / "README.md").read_text() == (more_brains / "README.md").read_text()
 
 
 def test_another_range_of_a_condition(say, brains, tmp_path) -> None:
@@ -117,7 +100,7 @@ def test_mistakes_are_told_before_anything_is_written(say, brains, tmp_path, opt
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to a group of processes")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_and_resumed(how, second, brains, tmp_path) -> None:
+def test_stopped_and_resumed(how, more_brains, brains, tmp_path) -> None:
     arguments = ("next", brains, "--set", "samples=9", "--version", "1.1.0", "-o", tmp_path / "b", "--workers", 1)
     process = start(*arguments, start_new_session=True)
     while process.poll() is None and len(list(tmp_path.glob("b/.voxpress-work/shards/*.json"))) < 3:
@@ -129,4 +112,4 @@ def test_stopped_and_resumed(how, second, brains, tmp_path) -> None:
         assert err.endswith("voxpress: stopped; run the same command again to resume\n")
     assert not (tmp_path / "b" / "voxpress.json").exists()
     voxpress.next_version(brains, tmp_path / "b", version="1.1.0", sets=["samples=9"], workers=1)
-    assert contents(tmp_path / "b") == contents(second)
+    assert contents(tmp_path / "b") == contents(more_brains)

@@ -7,9 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from tiny_factory import contents
 
-import voxpress
 from voxpress import cli
 
 TEXT = (Path(__file__).parent.parent / "docs" / "versions.md").read_text()
@@ -18,10 +16,10 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", SECTIONS, flags=re.MULTILINE | re
 COMMANDS = re.findall(r"^voxpress (.+)$", SECTIONS, flags=re.MULTILINE)
 
 
-def test_examples_run_one_after_the_other(brains, tmp_path, monkeypatch) -> None:
+def test_examples_run_one_after_the_other(brains, more_brains, tmp_path, monkeypatch) -> None:
     (tmp_path / "brains").symlink_to(brains)
+    (tmp_path / "brains-1.1").symlink_to(more_brains)
     monkeypatch.chdir(tmp_path)
-    voxpress.next_version("brains/", "brains-1.1/", version="1.1.0", sets=["samples=9"], workers=1)
     names: dict[str, object] = {}
     assert len(BLOCKS) == 2
     for number, block in enumerate(BLOCKS):
@@ -29,7 +27,7 @@ def test_examples_run_one_after_the_other(brains, tmp_path, monkeypatch) -> None
     found = names["found"]
     assert not found.same
     assert found.samples.by_split["added"] == {"train": 2, "validation": 1}
-    assert contents(tmp_path / "brains-1.1-again") == contents(tmp_path / "brains-1.1")
+    assert len(names["more"]) == 9
 
 
 @pytest.mark.parametrize("command", COMMANDS)
