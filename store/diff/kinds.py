@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from ..rows import ARRAY_COLUMN, MEASURED, condition_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pyarrow as pa
 
 __all__ = ["PLACE", "column_kinds"]
 
@@ -17,13 +17,16 @@ PLACE = "place"
 
 
 def column_kinds(schema: pa.Schema, arrays: Mapping[str, str]) -> dict[str, str]:
-    """Column → `condition`, `measure`, `voxels` (of an image), `labels` (its voxels too), `quality`, `extents`,
-    `place` (split and slot), or `origin` (what the sample was made from).
+    """What each column is about.
 
     Args:
         schema: of the table.
         arrays: name → kind.
-    """  # noqa: D205 - one sentence
+
+    Returns:
+        column → `condition`, `measure`, `voxels` (digest of an image), `labels` (digest of a label map), `quality`,
+        `extents`, `place` (split and slot), or `origin` (what the sample was made from).
+    """
     conditions = set(condition_columns(schema, arrays))
     digests = {f"{name}_sha256": "labels" if kind == "label" else "voxels" for name, kind in arrays.items()}
     kinds = {}
@@ -38,7 +41,7 @@ def column_kinds(schema: pa.Schema, arrays: Mapping[str, str]) -> dict[str, str]
             kind = "condition"
         elif field.name.startswith(MEASURED):
             kind = "measure"
-        elif str(field.type).startswith("list"):
+        elif pa.types.is_list(field.type):
             kind = "extents"
         else:
             kind = "origin"
