@@ -12,12 +12,14 @@ import tiny_brains
 import tiny_factory
 import tiny_store as tiny
 from command_line import Said, apart
+from loopback_hub import LoopbackHub
+from loopback_hub.in_process import point_at
 
 import voxpress
 from voxpress import cli
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # `datasets` reads these when it is imported: no test may use the network or the user's cache
@@ -46,6 +48,14 @@ def pressed_balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("pressed") / "tiny-balls"
     tiny_factory.press(tiny_factory.order(), target)
     return target
+
+
+@pytest.fixture
+def loopback_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    """A Hub without data sets, which this process and those that it starts use, with caches of their own."""
+    with LoopbackHub(tmp_path / "hub") as hub:
+        point_at(hub, tmp_path / "home", monkeypatch)
+        yield hub
 
 
 @pytest.fixture

@@ -353,7 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - names of the standard library
 
     def _body(self) -> bytes:
         """Whole, or an `OSError`: what a client that was killed has sent counts as nothing."""
