@@ -16,7 +16,7 @@ from web_server import Answer, Call, WebServer
 from . import api
 from .repository import Refused, Repository
 from .storage import Storage
-from .troubles import RateLimit, Trouble
+from .troubles import RateLimit, Trouble, with_troubles
 from .users import WRITER, Users
 
 if TYPE_CHECKING:
@@ -116,15 +116,7 @@ class LoopbackHub(WebServer):
         return made
 
     def respond(self, call: Call) -> Answer:
-        with self._counting:
-            trouble = next((trouble for trouble in self.troubles if trouble.strikes(call)), None)
-        if trouble is None:
-            return self._answer(call)
-        if trouble.done:
-            self._answer(call)
-        if trouble.call:
-            trouble.call(call)
-        return trouble.answer()
+        return with_troubles(self.troubles, call, self._answer)
 
     def _answer(self, call: Call) -> Answer:
         if self.limit and (refusal := self.limit.refusal()):

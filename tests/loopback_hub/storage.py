@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import threading
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -13,6 +12,7 @@ from urllib.parse import parse_qs
 from web_server import Answer, Call, WebServer, part_of
 
 from .repository import Repository, replace, sha256_of
+from .troubles import with_troubles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,6 @@ class Storage(WebServer):
         self.valid_s = 3600.0
         self.troubles: list[Trouble] = []
         self._secret = secrets.token_bytes(16)
-        self._counting = threading.Lock()
 
     def signed(self, method: str, name: str, sha256: str) -> str:
         """Address of a file for some time, for GET and HEAD or for PUT."""
@@ -61,15 +60,7 @@ class Storage(WebServer):
         good = hmac.compare_digest(given.get("Signature", ""), self._signature(method, call.path, until))
         if not good or time.time() > float(until):
             return Answer(403, data=b"Request has expired")
-        with self._counting:
-            trouble = next((trouble for trouble in self.troubles if trouble.strikes(call)), None)
-        if trouble is None:
-            return self._answer(call)
-        if trouble.done:
-            self._answer(call)
-        if trouble.call:
-            trouble.call(call)
-        return trouble.answer()
+        return with_troubles(self.troubles, call, self._answer)
 
     def _answer(self, call: Call) -> Answer:
         name, _, sha256 = call.path.rpartition("/")

@@ -13,7 +13,7 @@ from web_server import Answer, Call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RateLimit", "Trouble"]
+__all__ = ["RateLimit", "Trouble", "with_troubles"]
 
 
 @dataclass(kw_only=True)
@@ -50,6 +50,22 @@ class Trouble:
 
     def answer(self) -> Answer:
         return Answer(self.status, {"X-Error-Message": "trouble", **self.headers}, b"trouble")
+
+
+_COUNTING = threading.Lock()
+
+
+def with_troubles(troubles: list[Trouble], call: Call, answer: Callable[[Call], Answer]) -> Answer:
+    """Answer a request, or let it fail by the first trouble that strikes."""
+    with _COUNTING:
+        trouble = next((trouble for trouble in troubles if trouble.strikes(call)), None)
+    if trouble is None:
+        return answer(call)
+    if trouble.done:
+        answer(call)
+    if trouble.call:
+        trouble.call(call)
+    return trouble.answer()
 
 
 @dataclass(kw_only=True)
