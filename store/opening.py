@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..errors import CorruptError, FormatError, StoreNotFoundError
 from .cohort import Cohort
+from .collection import check_configuration, configurations, shown
 from .layout import MANIFEST_NAME, WORK_FOLDER, parse_shard_path
 from .manifest import MOST_MANIFEST_BYTES, Manifest
 from .opened import OpenStore
@@ -18,30 +19,63 @@ if TYPE_CHECKING:
     from .cache import Cache
     from .sources import Source
 
-__all__ = ["open", "open_source"]
+__all__ = ["open", "open_named", "open_source"]
+
+DEFAULT: Final = "default"
+"""What `datasets` calls the configuration of a data set that has only one."""
 
 
-def open(path: str | os.PathLike[str], *, cache: Cache | None = None) -> Cohort:  # noqa: A001 - read as voxpress.open
+def open(  # noqa: A001 - read as voxpress.open
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    *,
+    cache: Cache | None = None,
+    token: str | bool | None = None,
+) -> Cohort:
     """Open a data set. Only its manifest is read.
 
     Args:
-        path: folder that holds `voxpress.json`; or a URL of one (``https://``, ``s3://``, ``gs://``, ``az://``); or
-            ``org/name``, ``org/name@v1.0.0`` or ``hf://datasets/org/name`` on the Hugging Face Hub.
+        path: folder that holds `voxpress.json`; or a URL of one (``https://``, ``s3://``, ``gs://``, ``az://``, or what
+            `fsspec` knows); or ``org/name``, ``org/name@v1.0.0`` or ``hf://datasets/org/name`` on the Hugging Face Hub.
+        name: of one of several data sets there: a folder, such as ``"2mm"``.
         cache: keeps what is read of a remote data set on this machine, for later epochs and other jobs.
+        token: for the Hub, instead of `HF_TOKEN` or the login; False for none. It is kept in memory only.
 
     Raises:
-        StoreNotFoundError: there is none, or it is not finished.
+        StoreNotFoundError: there is none, or it is not finished, or none of this name.
         FormatError: it is not a store, or one of a newer format version.
         UnsafePathError: it names paths that lead out of it.
         RemoteError: the server cannot be reached, or refuses.
     """
-    source = source_of(path)
+    source = source_of(path, token=token)
     try:
-        return open_source(source, cache=cache)
+        return open_named(source, name, cache=cache)
     except StoreNotFoundError as error:
-        if isinstance(source, LocalSource):
-            raise StoreNotFoundError(_why_not_found(source.root, str(path))) from error
+        if isinstance(source, LocalSource) and name is None and (why := _why_not_found(source.root, str(path))):
+            raise StoreNotFoundError(why) from error
         raise
+
+
+def open_named(source: Source, name: str | None = None, *, cache: Cache | None = None) -> Cohort:
+    """Open the data set that is at a source, or one of those that are; raises as `open` does."""
+    if name is not None:
+        check_configuration(name)
+    if name is None or name == DEFAULT:
+        try:
+            return open_source(source, cache=cache)
+        except StoreNotFoundError as error:
+            if not (known := configurations(source)):
+                raise
+            if name not in known:
+                raise StoreNotFoundError(_choose(source, name, known)) from error
+    assert name is not None
+    try:
+        return open_source(source.below(name), cache=cache)
+    except StoreNotFoundError as error:
+        known = configurations(source)
+        if name in known:
+            raise
+        raise StoreNotFoundError(_choose(source, name, known)) from error
 
 
 def open_source(source: Source, *, cache: Cache | None = None) -> Cohort:
@@ -60,9 +94,18 @@ def open_source(source: Source, *, cache: Cache | None = None) -> Cohort:
     return Cohort(OpenStore(source, manifest, cache))
 
 
-def _why_not_found(root: Path, given: str) -> str:
+def _choose(source: Source, name: str | None, known: tuple[str, ...]) -> str:
+    if not known:
+        return f"{source.url} has no configuration {name!r}: it is no collection of data sets; leave out the name"
+    given = "holds data sets but is none itself" if name is None else f"has no configuration {name!r}"
+    return f"{source.url} {given}; give the name of one of: {shown(known)}"
+
+
+def _why_not_found(root: Path, given: str) -> str | None:
     if (root / WORK_FOLDER).is_dir():
         return f"the data set at {given!r} is unfinished; run the same `voxpress generate` command again to resume it"
     if not root.exists():
         return f"there is nothing at {given!r} (looked for {root}); check the path"
+    if configurations(LocalSource(root)):
+        return None
     return f"{given!r} holds no {MANIFEST_NAME}, so it is not a finished voxpress data set; check the path"

@@ -9,6 +9,7 @@ from source_reading import read
 
 from voxpress.errors import RemoteError, StoreNotFoundError
 from voxpress.store.sources import LocalSource, source_of
+from voxpress.store.sources.filesystems import FsspecSource
 from voxpress.store.sources.http import HttpSource
 from voxpress.store.sources.hub import hub_name
 from voxpress.store.sources.objects import ObjectSource
@@ -152,13 +153,15 @@ def test_a_folder_comes_before_the_hub(hub):
         pytest.param("s3://bucket/brains", ObjectSource("s3://bucket/brains"), id="s3"),
         pytest.param("gs://bucket/brains/", ObjectSource("gs://bucket/brains/"), id="gs"),
         pytest.param("az://container", ObjectSource("az://container"), id="az"),
+        pytest.param("sftp://host/brains", FsspecSource("sftp://host/brains"), id="sftp, which is not installed"),
+        pytest.param("memory://brains", FsspecSource("memory://brains"), id="memory"),
     ],
 )
 def test_a_text_leads_to_its_source(text, expected):
     assert source_of(text) == expected
 
 
-@pytest.mark.parametrize("text", ["ftp://host/brains", "hf://org/brains", "hf://", "s3:///brains", "https://"])
+@pytest.mark.parametrize("text", ["gopher://host/brains", "hf://org/brains", "hf://", "s3:///brains", "https://"])
 def test_an_address_of_no_known_kind_is_refused(text):
     with pytest.raises(ValueError, match="must "):
         source_of(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..tally import Stopwatch, Tally
@@ -38,6 +38,10 @@ class CountedSource:
     def remote(self) -> bool:
         """As the source."""
         return self.inner.remote
+
+    def below(self, folder: str) -> CountedSource:
+        """As the source; counted together."""
+        return replace(self, inner=self.inner.below(folder))
 
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out`; as `Source.read_into`."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import re
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ...errors import CorruptError, RemoteError
 from ..layout import check_relative
 from .backoff import Failure, Limits
 from .client import Query, client_of, status_text, without_secrets
+from .secrets import keep_secret, secret_of
 from .trying import REMOTE_ADVICE, keep_trying
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
     from .backoff import Attempts
     from .client import Answer, Client
+    from .secrets import Secret
 
-__all__ = ["HttpSource"]
+__all__ = ["HttpSource", "hub_key"]
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", flags=re.ASCII)
 _PIECE_BYTES: Final = 256 * 2**10
@@ -67,6 +69,17 @@ class HttpSource:
     def remote(self) -> bool:
         """True."""
         return True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a process that is started with it reads with the token that was given here
+        token = secret_of(hub_key(self.address)) if self.hub else None
+        return _again, (self.address, self.hub, self.limits, token)
+
+    def below(self, folder: str) -> HttpSource:
+        """The store in a folder of this one; as `Source.below`."""
+        parts = urlsplit(self.address)
+        path = f"{parts.path.rstrip('/')}/{quote(check_relative(folder))}"
+        return replace(self, address=urlunsplit(parts._replace(path=path)))
 
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out`; as `Source.read_into`."""
@@ -124,7 +137,7 @@ class HttpSource:
         if self.hub:
             from .hub import hub_token
 
-            token = hub_token()
+            token = hub_token(hub_key(self.address))
             return f"Bearer {token}" if token else None
         return None
 
@@ -176,6 +189,9 @@ class HttpSource:
         said = f"{self.url} answered {status_text(answer.status)} for {path}"
         if answer.status not in {401, 403}:
             return RemoteError(f"{said}; check the address")
+        if self.hub and answer.header("X-Error-Code") == "GatedRepo":
+            page = self.url.partition("/resolve/")[0]
+            return RemoteError(f"{said}: accept its terms at {page}, and give the token of who has (token=, HF_TOKEN)")
         if self.hub:
             way = "set HF_TOKEN, or log in with `hf auth login`, with a token of somebody who may read this data set"
             return RemoteError(f"{said}; {way}, and accept its terms on the Hub if it has any")
@@ -197,6 +213,17 @@ class HttpSource:
         has = "is shorter" if size is None else f"has {size} bytes"
         msg = f"{path} at {self.url} {has}, at least {wanted} were expected; {REMOTE_ADVICE}"
         return CorruptError(msg, kind="size", path=path)
+
+
+def hub_key(address: str) -> str:
+    """By what the token for a data set on the Hub is remembered: its name, from the address of its files."""
+    found = re.search(r"/datasets/([^/]+/[^/]+)/resolve/", address)
+    return f"hf://datasets/{found[1]}" if found else ""
+
+
+def _again(address: str, hub: bool, limits: Limits, token: Secret | None) -> HttpSource:  # noqa: FBT001 - of a pickle
+    keep_secret(hub_key(address), token)
+    return HttpSource(address, hub, limits)
 
 
 def _pieces(answer: Answer, most: int, attempts: Attempts, limits: Limits, *, exact: bool = True) -> Iterator[bytes]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from ...errors import RemoteError, StoreNotFoundError
 from .backoff import Limits
+from .local import LocalSource
 from .process import PerProcess
+from .secrets import forget_secret, keep_secret, secret_of
 
 if TYPE_CHECKING:
-    from .http import HttpSource
+    from huggingface_hub import HfApi
 
-__all__ = ["hub_endpoint", "hub_name", "hub_source", "hub_token"]
+    from .secrets import Secret
+    from .source import Source
+
+__all__ = ["give_token", "given_token", "hub_api", "hub_commit", "hub_endpoint", "hub_name", "hub_source", "hub_token"]
 
 _NAME: Final = r"(?P<name>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})"
 _REVISION: Final = r"(?P<revision>refs/(?:convert|pr)/[\w.-]+|[\w.%+-]+)"
@@ -53,8 +59,10 @@ def hub_name(text: str) -> tuple[str, str | None, str] | None:
     return found["name"], revision and revision.replace("%2F", "/"), (found.get("folder") or "").strip("/")
 
 
-def hub_source(name: str, revision: str | None = None, *, folder: str = "", limits: Limits | None = None) -> HttpSource:
+def hub_source(name: str, revision: str | None = None, *, folder: str = "", limits: Limits | None = None) -> Source:
     """Source of a data set at the commit that a revision names now: later changes on the Hub are not seen.
+
+    With `HF_HUB_OFFLINE` set it is the snapshot of that commit in the cache of `huggingface_hub`.
 
     Args:
         name: ``org/name``.
@@ -66,20 +74,64 @@ def hub_source(name: str, revision: str | None = None, *, folder: str = "", limi
         StoreNotFoundError: there is no such data set or revision, or it is private.
         RemoteError: the Hub cannot be reached, or refuses.
     """
+    from huggingface_hub import is_offline_mode
+
     from .http import HttpSource
 
-    commit = _commit(name, revision)
+    commit = hub_commit(name, revision)
+    if is_offline_mode():
+        snapshot = _snapshot(name, commit)
+        return snapshot.below(folder) if folder else snapshot
     address = f"{hub_endpoint()}/datasets/{name}/resolve/{commit}/{quote(folder)}"
     return HttpSource(address, hub=True, limits=limits or Limits())
 
 
-def hub_token() -> str | None:
-    """Token of the user, as `huggingface_hub` finds it (`HF_TOKEN`, then the login); looked up in each process."""
-    return _TOKEN.get().value()
+def hub_token(key: str = "") -> str | None:
+    """Token for a data set: the one that was given for it in this process, else that of the user.
+
+    The user's is the one that `huggingface_hub` finds (`HF_TOKEN`, then the login).
+
+    Args:
+        key: as `hub_key` makes it.
+    """
+    given = secret_of(key)
+    return (given or None) if given is not None else _TOKEN.get().value()
 
 
-def _commit(name: str, revision: str | None) -> str:
-    from huggingface_hub import HfApi, is_offline_mode
+def hub_api(name: str) -> HfApi:
+    """Client of the Hub, with the token for a data set."""
+    from huggingface_hub import HfApi
+
+    return HfApi(endpoint=hub_endpoint(), token=hub_token(_key(name)) or False)
+
+
+def given_token(name: str) -> Secret | bool | None:
+    """What `give_token` was given for a data set, as `huggingface_hub` and `datasets` take it."""
+    given = secret_of(_key(name))
+    return False if given is not None and not given else given
+
+
+def give_token(name: str, token: str | bool | None) -> None:  # noqa: FBT001 - as of huggingface_hub
+    """Read a data set with a token from now on, in this process and in those that inherit from it.
+
+    Args:
+        name: ``org/name``.
+        token: False for none; True for the user's own again; None to leave what there is.
+    """
+    if token is True:
+        forget_secret(_key(name))
+    elif token is not None:
+        keep_secret(_key(name), token or "")
+
+
+def hub_commit(name: str, revision: str | None = None) -> str:
+    """The commit, 40 hexadecimal digits, that a revision of a data set names now.
+
+    Raises:
+        StoreNotFoundError: there is no such data set or revision, or it is private.
+        RemoteError: the Hub cannot be reached, or refuses.
+    """
+    from huggingface_hub import is_offline_mode
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
@@ -89,8 +141,7 @@ def _commit(name: str, revision: str | None) -> str:
 
     at = f"{name}@{revision}" if revision else name
     try:
-        api = HfApi(endpoint=hub_endpoint(), token=hub_token() or False)
-        return str(api.resolve_revision(name, repo_type="dataset", revision=revision).resolved)
+        return str(hub_api(name).resolve_revision(name, repo_type="dataset", revision=revision).resolved)
     except RevisionNotFoundError as error:
         msg = f"the data set {name} on the Hub has no revision {revision!r}; give a branch, a tag or a commit of it"
         raise StoreNotFoundError(msg) from error
@@ -105,12 +156,35 @@ def _commit(name: str, revision: str | None) -> str:
         raise StoreNotFoundError(msg) from error
     # errors of its HTTP library, which changes between versions
     except Exception as error:
+        if getattr(getattr(error, "response", None), "status_code", 0) == 401:
+            msg = (
+                f"the Hub ({hub_endpoint()}) does not know the token that was sent for {at}; "
+                "give another one (token=, HF_TOKEN, or log in with `hf auth login`), or none for public data"
+            )
+            raise RemoteError(msg) from error
         why = "HF_HUB_OFFLINE is set" if is_offline_mode() else type(error).__name__
         msg = (
             f"there is no folder {at!r} here, and {at} could not be looked up on the Hub ({hub_endpoint()}): {why}; "
             "check the name and the network, or try again later"
         )
         raise RemoteError(msg) from error
+
+
+def _key(name: str) -> str:
+    return f"hf://datasets/{name}"
+
+
+def _snapshot(name: str, commit: str) -> LocalSource:
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"datasets--{name.replace('/', '--')}" / "snapshots" / commit
+    if not folder.is_dir():
+        msg = (
+            f"HF_HUB_OFFLINE is set, and {name} at {commit} is not in the cache ({folder}); load it once, or "
+            f"huggingface_hub.snapshot_download({name!r}, repo_type='dataset', revision=…), while online"
+        )
+        raise RemoteError(msg)
+    return LocalSource(folder)
 
 
 class _Token:

@@ -55,6 +55,10 @@ class LocalSource:
         """False."""
         return False
 
+    def below(self, folder: str) -> LocalSource:
+        """The store in a folder of this one; as `Source.below`."""
+        return LocalSource(self.root / check_relative(folder))
+
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out`; as `Source.read_into`."""
         try:

@@ -75,6 +75,10 @@ class ObjectSource:
         """True."""
         return True
 
+    def below(self, folder: str) -> ObjectSource:
+        """The store in a folder of this one; as `Source.below`."""
+        return ObjectSource(f"{self.address.rstrip('/')}/{check_relative(folder)}", self.limits)
+
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out`; as `Source.read_into`."""
         size, done = _MARKS_A_REQUEST * self.limits.least_bytes, 0

@@ -33,6 +33,14 @@ class Source(Protocol):
         """Whether a read goes over a network, so that few large reads beat many small ones and a cache is worth it."""
         ...
 
+    def below(self, folder: str) -> Source:
+        """Source of the store in a folder of this place.
+
+        Raises:
+            UnsafePathError: the folder is not a plain relative path.
+        """
+        ...
+
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes of a file from `start` on.
 
