@@ -37,7 +37,7 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import builder, cards, generation, loaders, press, quality, store
-    from .builder import detach, load_dataset
+    from .builder import detach, load_dataset, pin
     from .press import generate, next_version
     from .store import open, verify  # noqa: A004 - read as voxpress.open
     from .store.diff import diff
@@ -68,6 +68,7 @@ __all__ = [
     "loaders",
     "next_version",
     "open",
+    "pin",
     "press",
     "quality",
     "store",
@@ -84,6 +85,7 @@ _HOMES = {
     "load_dataset": "builder",
     "next_version": "press",
     "open": "store",
+    "pin": "builder",
     "verify": "store",
 }
 

@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .detach import detach
+from .pin import pin
 
 if TYPE_CHECKING:
     from .load import load_dataset
     from .volume import LazyVolume, Volume
 
-__all__ = ["LazyVolume", "Volume", "detach", "load_dataset"]
+__all__ = ["LazyVolume", "Volume", "detach", "load_dataset", "pin"]
 
 _HOMES = {"LazyVolume": "volume", "Volume": "volume", "load_dataset": "load"}
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import datasets
 
 from ..errors import QueryError
-from ..store import MANIFEST_NAME
-from ..store import open as open_store
-from .handles import is_remote
+from ..store.sources.hub import given_token
+from .handles import keep_cache
+from .places import place_of
+from .table_files import table_files
 from .volume import REFERENCE, Volume
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    from ..store.cache import Cache
+    from .places import Place
 
     AnyDataset: TypeAlias = (
         datasets.Dataset | datasets.IterableDataset | datasets.DatasetDict | datasets.IterableDatasetDict
@@ -35,63 +40,83 @@ def load_dataset(
     filters: Any = None,
     token: str | bool | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    cache: Cache | None = None,
 ) -> AnyDataset:
     """Load a data set; its volume columns give `LazyVolume`.
 
-    `datasets` finds the files and resolves the revision, once for table and voxels; the cache that it fills is shared
-    with plain `datasets.load_dataset`. Voxels can be read where the data set is a local folder.
+    The table is a plain one of `datasets`: the Parquet files that the manifest names, of the same commit as the voxels.
 
     Args:
-        path: folder, ``org/name`` on the Hub, or ``hf://datasets/org/name``.
-        name: configuration; None for the default.
+        path: folder; ``org/name``, ``org/name@v1.0.0`` or ``hf://datasets/org/name@v1.0.0`` on the Hub; or an address
+            of a store on a server or in object storage, as `voxpress.open` takes it.
+        name: of one of several data sets there, for example ``"2mm"``.
         split: for example ``"train"`` or ``"train[:10]"``; None for all, in a dictionary.
-        revision: branch, tag or commit on the Hub.
+        revision: branch, tag or commit on the Hub; resolved once, for table and voxels.
         streaming: read rows as they come instead of preparing a table.
         columns: read only these.
         filters: rows to keep, pushed down to Parquet: ``[("age", ">", 70)]`` or a `pyarrow.dataset.Expression`.
-        token: for the Hub; used to read the table and never stored with it.
+        token: for the Hub, in place of `HF_TOKEN` or the login; False for none. It is kept in memory only; processes
+            that are forked, or spawned with the data set, read with it too.
         cache_dir: where `datasets` keeps the prepared table.
+        cache: keeps what is read of remote volumes on this machine; `voxpress.store.cache.cache_of` makes one.
 
     Raises:
-        QueryError: no row matches the filters.
-        FileNotFoundError, ValueError: what `datasets` raises for a path, name or split that is not there.
+        QueryError: there is no such split or column, or no row matches the filters.
+        StoreNotFoundError: there is no such data set, revision or configuration.
+        CorruptError: the table is not the one that the manifest names.
+        FormatError, UnsafePathError, RemoteError: as `voxpress.open`.
+        ValueError: a revision of what has none.
 
     Example:
         >>> rows = load_dataset("brains/", split="train", filters=[("age", ">", 70)])   # doctest: +SKIP
         >>> rows[0]["image"].numpy().shape                                              # doctest: +SKIP
         (160, 224, 160)
     """
-    options = {
-        "cache_dir": None if cache_dir is None else str(cache_dir),
+    place = place_of(path, name, revision=revision, token=token)
+    _check_split(split, place)
+    kept_in = Path(datasets.config.HF_DATASETS_CACHE if cache_dir is None else cache_dir).expanduser()
+    options: dict[str, Any] = {
         "columns": None if columns is None else list(columns),
-        "data_files": _own_files(Path(path)),
         "filters": filters,
-        "revision": revision,
-        "token": token,
+        # the one of `HF_TOKEN` or the login it finds itself
+        "token": given_token(place.hub.name) if place.hub else None,
     }
-    given = {option: value for option, value in options.items() if value is not None}
-    builder = datasets.load_dataset_builder(str(path), name, **given)
-    if streaming:
-        rows = builder.as_streaming_dataset(split=split)
-    else:
-        # the sizes in the card are those without a filter
-        builder.download_and_prepare(verification_mode=None if filters is None else "no_checks")
-        rows = _prepared(builder, split, filters)
-    loaded: AnyDataset = _with_volumes(rows, _root(builder.base_path))
+    builder = datasets.load_dataset_builder(
+        "parquet",
+        data_files=table_files(place, kept_in),
+        cache_dir=str(kept_in),
+        **{option: value for option, value in options.items() if value is not None},
+    )
+    try:
+        if streaming:
+            rows = builder.as_streaming_dataset(split=split)
+        else:
+            builder.download_and_prepare()
+            rows = _prepared(builder, split, filters)
+    except datasets.exceptions.DatasetGenerationError:
+        _check_columns(options["columns"], builder)
+        raise
+    _check_columns(options["columns"], builder)
+    keep_cache(place.root, cache)
+    loaded: AnyDataset = _with_volumes(rows, place.root)
     return loaded
 
 
-def _own_files(folder: Path) -> dict[str, list[str]] | None:
-    """The table's files of a store without a card, which `datasets` would take for something else."""
-    if not (folder / MANIFEST_NAME).is_file() or (folder / "README.md").exists():
-        return None
-    manifest = open_store(folder).manifest
-    return {split: files for split in manifest.split_names if (files := manifest.metadata_files(split))}
+def _check_columns(columns: list[str] | None, builder: datasets.DatasetBuilder) -> None:
+    """Refuse columns that the table does not have; `datasets` would say so row by row, or not at all."""
+    known = builder.info.features
+    if unknown := [name for name in columns or () if known is not None and name not in known]:
+        msg = f"there is no column {', '.join(unknown)} in the table; load it without `columns` to see what there is"
+        raise QueryError(msg)
 
 
-def _root(base_path: str) -> str:
-    """Absolute, as workers and later sessions may stand in another folder."""
-    return base_path if is_remote(base_path) else str(Path(base_path).expanduser().absolute())
+def _check_split(split: str | None, place: Place) -> None:
+    """Refuse what names no split before anything is fetched."""
+    known = place.cohort.manifest.split_names
+    for part in split.split("+") if isinstance(split, str) else ():
+        if (name := re.sub(r"\[.*", "", part).strip()) not in (*known, "all"):
+            msg = f"there is no split {name!r} in {place.root}; the splits are {', '.join(known)}"
+            raise QueryError(msg)
 
 
 def _prepared(builder: datasets.DatasetBuilder, split: str | None, filters: Any) -> Any:

@@ -19,7 +19,8 @@ from datasets.table import array_cast
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from ..loaders.tensors import to_tensor
-from .handles import Handle, handle_of
+from .handles import Handle, along, handle_of, take_along
+from .together import read_together
 
 if TYPE_CHECKING:
     import torch
@@ -116,15 +117,13 @@ class LazyVolume(Mapping[str, Any]):
             (x, y, z).
 
         Raises:
-            StoreNotFoundError: the folder is gone, or the data set is remote.
+            StoreNotFoundError: the folder is gone.
             FormatError: the row does not fit the data set.
             CorruptError: the bytes are missing or wrong.
+            RemoteError: the server cannot be reached, or refuses.
             IndexError: the box leaves the volume.
         """
-        handle = self._handle
-        handle.spec(self.path)
-        handle.check_slot(self.path, self.index)
-        return handle.reader.read(self.path, self.index, box)
+        return self._handle.read(self.path, self.index, box)
 
     def numpy(self) -> NDArray[Any]:
         """The whole volume as stored, (x, y, z)."""
@@ -152,6 +151,10 @@ class Volume:
     dtype: ClassVar[str] = "voxpress.builder.LazyVolume"
     pa_type: ClassVar[Any] = pa.struct({"path": pa.string(), "index": pa.int64()})
     _type: str = field(default="VoxpressVolume", init=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a worker that is started with it reads with the token and the cache that were given here
+        return _revived, (self.root, self.decode, self.id, along(self.root))
 
     def __call__(self) -> pa.DataType:
         """The Arrow type, as `datasets` asks for it."""
@@ -193,11 +196,17 @@ class Volume:
         return self if self.decode else REFERENCE
 
 
+def _revived(root: str, decode: bool, id_: str | None, sent: tuple[Any, ...]) -> Volume:  # noqa: FBT001 - of a pickle
+    take_along(root, *sent)
+    return Volume(root=root, decode=decode, id=id_)
+
+
 def _collate(batch: list[LazyVolume], *, collate_fn_map: object = None) -> torch.Tensor:
     import torch
 
     del collate_fn_map
-    return torch.stack([volume.torch() for volume in batch])
+    voxels = read_together(batch)
+    return torch.stack([to_tensor(one, volume.spec, None) for one, volume in zip(voxels, batch, strict=True)])
 
 
 with warnings.catch_warnings():

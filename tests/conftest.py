@@ -16,7 +16,8 @@ from loopback_hub import LoopbackHub
 from loopback_hub.in_process import point_at
 
 import voxpress
-from voxpress import cli
+from voxpress import cli, store
+from voxpress.cards import dataset_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +35,14 @@ def pytest_unconfigure() -> None:
 def sealed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small sound store, made once; a test must not write to it."""
     return tiny.build(tmp_path_factory.mktemp("sealed") / "tiny-brains")
+
+
+@pytest.fixture(scope="session")
+def carded_store(sealed_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small store with its card, as it would be published; a test must not write to it."""
+    root = shutil.copytree(sealed_store, tmp_path_factory.mktemp("carded") / "tiny-brains")
+    (root / "README.md").write_text(dataset_card(store.open(root).manifest), encoding="utf-8")
+    return root
 
 
 @pytest.fixture

@@ -24,14 +24,6 @@ from voxpress.errors import CorruptError, FormatError, QueryError, StoreNotFound
 TRAIN = [index for index in range(10) if index != tiny.HOLE]
 
 
-@pytest.fixture(scope="session")
-def carded_store(sealed_store, tmp_path_factory):
-    """With the card, as it would be published; a test must not write to it."""
-    root = shutil.copytree(sealed_store, tmp_path_factory.mktemp("carded") / "tiny-brains")
-    (root / "README.md").write_text(dataset_card(store.open(root).manifest), encoding="utf-8")
-    return root
-
-
 @pytest.fixture(autouse=True)
 def quiet():
     datasets.disable_progress_bars()
@@ -305,13 +297,6 @@ def test_plain_datasets_reads_the_table_without_this_package(carded_store, tmp_p
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-
-
-def test_a_remote_root_is_refused_when_it_is_read_not_before():
-    volume = Volume(root="hf://datasets/org/name@abc").decode_example({"path": "volumes/train.zarr/image", "index": 0})
-    assert "train" in repr(volume)
-    with pytest.raises(StoreNotFoundError, match=r"hf://datasets/org/name@abc; download .*snapshot_download"):
-        volume.numpy()
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_the_flat_face_is_that_of_the_rooms() -> None:
     assert voxpress.generate is voxpress.press.generate
     assert voxpress.load_dataset is voxpress.builder.load_dataset
     assert voxpress.detach is voxpress.builder.detach
+    assert voxpress.pin is voxpress.builder.pin
 
 
 def test_every_error_is_on_the_flat_face() -> None:
