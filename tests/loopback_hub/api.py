@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
@@ -295,13 +296,22 @@ def _resolve(hub: LoopbackHub, call: Call, user: User | None, given: dict[str, s
 
 @_route("POST", "/api/datasets/{id}/preupload/{rev}")
 def _preupload(hub: LoopbackHub, call: Call, user: User | None, given: dict[str, str]) -> Answer:
-    files = _to_write(hub, user, given).read(given["rev"]).files
+    repository = _to_write(hub, user, given)
+    files = repository.read(given["rev"]).files
+    ignored = repository.bytes_of(files[".gitignore"]).decode().split() if ".gitignore" in files else []
     told = []
     for sent in _sent(call)["files"]:
         path = sent["path"]
         large = is_large(path, sent["size"], base64.b64decode(sent["sample"]))
         known = {"oid": files[path].etag} if path in files else {}
-        told.append({"path": path, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False, **known})
+        told.append(
+            {
+                "path": path,
+                "uploadMode": "lfs" if large else "regular",
+                "shouldIgnore": any(fnmatch(path, pattern) for pattern in ignored),
+            }
+            | known
+        )
     return _json({"files": told})
 
 
