@@ -7,21 +7,24 @@ import hashlib
 import os
 import secrets
 import stat
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptError, DiskFullError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
     "ADVICE",
     "DISK_FULL",
     "FileRecord",
     "check_record",
+    "copy_atomic",
     "file_size",
+    "files_below",
     "flush_folder",
     "hash_file",
     "read_whole",
@@ -73,23 +76,56 @@ def write_atomic(path: Path, data: bytes, *, scratch: Path) -> FileRecord:
         DiskFullError: the disk or the quota is full; neither `path` nor a temporary file is left.
         OSError: the file cannot be written for another reason.
     """
+    with _appearing(path, len(data), scratch=scratch) as temporary:
+        _write_through(temporary, [data])
+    return record_of(data)
+
+
+def copy_atomic(path: Path, pieces: Iterable[bytes | memoryview], record: FileRecord, *, scratch: Path) -> None:
+    """Write a file that comes in pieces, so that it is there whole and right, or not there at all.
+
+    Args:
+        path: final name; as for `write_atomic`.
+        pieces: of its bytes, in order.
+        record: what they must be in all.
+        scratch: as for `write_atomic`.
+
+    Raises:
+        CorruptError: they are something else; nothing is written.
+        DiskFullError, OSError: as `write_atomic`.
+    """
+    digest, size = hashlib.sha256(), 0
+
+    def hashed() -> Iterator[bytes | memoryview]:
+        nonlocal size
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            yield piece
+
+    with _appearing(path, record.bytes, scratch=scratch) as temporary:
+        _write_through(temporary, hashed())
+        if FileRecord(size, digest.hexdigest()) != record:
+            msg = f"{path.name} came with other bytes than the manifest says; {ADVICE}"
+            raise CorruptError(msg, kind="checksum", path=path.name)
+
+
+@contextmanager
+def _appearing(path: Path, size: int, *, scratch: Path) -> Iterator[Path]:
+    """A temporary name, whose file has the final one if nothing is raised, and is gone if something is."""
     temporary = scratch / f"{path.name}.{secrets.token_hex(8)}"
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_through(temporary, data)
+        yield temporary
         temporary.replace(path)
         flush_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if error.errno in DISK_FULL:
-            msg = f"no room left for {path} ({len(data)} bytes); free some and run the same command again to resume"
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            msg = f"no room left for {path} ({size} bytes); free some and run the same command again to resume"
             raise DiskFullError(msg) from error
         raise
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return record_of(data)
 
 
 def read_whole(path: Path, relative: str, *, most: int, record: FileRecord | None = None) -> bytes:
@@ -167,9 +203,23 @@ def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> F
     return FileRecord(size, digest.hexdigest())
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def files_below(root: Path) -> Iterator[str]:
+    """Paths of the files of a store that are not hidden; links to folders are named, not followed."""
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [name for name in folders if name not in links and not _is_hidden(name)]
+        yield from ((here / name).relative_to(root).as_posix() for name in [*names, *links] if not _is_hidden(name))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _write_through(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     with path.open("xb") as file:
-        file.write(data)
+        for piece in pieces:
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
 

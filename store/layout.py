@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "CARD_NAME",
     "EDITABLE_FILES",
     "EDITABLE_FOLDERS",
     "MANIFEST_NAME",
@@ -32,10 +33,11 @@ __all__ = [
 ]
 
 MANIFEST_NAME = "voxpress.json"
+CARD_NAME = "README.md"
 WORK_FOLDER = ".voxpress-work"
 """Scratch folder of an unfinished run, inside the store; its presence without a manifest means *resume*."""
 
-EDITABLE_FILES = frozenset({"CHANGELOG.md", "README.md", "croissant.json"})
+EDITABLE_FILES = frozenset({"CHANGELOG.md", CARD_NAME, "croissant.json"})
 EDITABLE_FOLDERS = ("quality",)
 
 _LONGEST_PATH = 1024

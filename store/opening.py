@@ -11,6 +11,7 @@ from .layout import MANIFEST_NAME, WORK_FOLDER, parse_shard_path
 from .manifest import MOST_MANIFEST_BYTES, Manifest
 from .opened import OpenStore
 from .sources import LocalSource, source_of
+from .versions import address_of_latest, address_of_version
 
 if TYPE_CHECKING:
     import os
@@ -37,6 +38,8 @@ def open(  # noqa: A001 - read as voxpress.open
     Args:
         path: folder that holds `voxpress.json`; or a URL of one (``https://``, ``s3://``, ``gs://``, ``az://``, or what
             `fsspec` knows); or ``org/name``, ``org/name@v1.0.0`` or ``hf://datasets/org/name`` on the Hugging Face Hub.
+            Where `voxpress publish` has put versions beside each other, a folder or URL is the latest, and
+            ``folder@v1.0.0`` a version.
         name: of one of several data sets there: a folder, such as ``"2mm"``.
         cache: keeps what is read of a remote data set on this machine, for later epochs and other jobs.
         token: for the Hub, instead of `HF_TOKEN` or the login; False for none. It is kept in memory only.
@@ -47,11 +50,14 @@ def open(  # noqa: A001 - read as voxpress.open
         UnsafePathError: it names paths that lead out of it.
         RemoteError: the server cannot be reached, or refuses.
     """
-    source = source_of(path, token=token)
+    given = path
+    source = source_of(path := address_of_version(path), token=token)
     try:
         return open_named(source, name, cache=cache)
     except StoreNotFoundError as error:
-        if isinstance(source, LocalSource) and name is None and (why := _why_not_found(source.root, str(path))):
+        if (latest := address_of_latest(path, source)) is not None:
+            return open_named(source_of(latest, token=token), name, cache=cache)
+        if isinstance(source, LocalSource) and name is None and (why := _why_not_found(source.root, str(given))):
             raise StoreNotFoundError(why) from error
         raise
 

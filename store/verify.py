@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptError, FormatError, UnsafePathError, VoxpressError
 from .extents import boxes_of
-from .files import ADVICE, file_size, hash_file
+from .files import ADVICE, file_size, files_below, hash_file
 from .layout import MANIFEST_NAME, array_zarr_json_path, is_editable, safe_path
 from .opening import open as open_store
 from .parsing import parse_json
 from .zarr_metadata import check_array_document
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from .cohort import Cohort
     from .files import FileRecord
@@ -115,23 +115,11 @@ def _check_file(root: Path, relative: str, record: FileRecord, progress: Callabl
 
 def _unlisted(cohort: Cohort) -> Iterator[Problem]:
     """Files that nobody vouches for; links to folders are named, not followed."""
-    for relative in sorted(_walk(cohort.path)):
+    for relative in sorted(files_below(cohort.path)):
         if relative in cohort.manifest.files or relative == MANIFEST_NAME or is_editable(relative):
             continue
         msg = f"{relative} is not in the manifest, so no part of this data set; remove it, or write a new version"
         yield Problem(kind="unlisted", path=relative, message=msg)
-
-
-def _walk(root: Path) -> Iterator[str]:
-    for folder, folders, names in os.walk(root):
-        here = Path(folder)
-        links = [name for name in folders if (here / name).is_symlink()]
-        folders[:] = [name for name in folders if name not in links and not _is_hidden(name)]
-        yield from ((here / name).relative_to(root).as_posix() for name in [*names, *links] if not _is_hidden(name))
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".")
 
 
 def _check_arrays(cohort: Cohort, broken: set[str]) -> Iterator[Problem]:

@@ -89,7 +89,7 @@ class ObjectSource:
 
     def read_all(self, path: str, *, most: int) -> bytes:
         """Read a small file whole; as `Source.read_all`."""
-        size = self._try(path, lambda obstore, store: obstore.head(store, path)["size"])
+        size = self.request(path, lambda obstore, store: obstore.head(store, path)["size"])
         if size > most:
             msg = f"{path} at {self.url} has {size} bytes, the limit is {most}; do not trust this store"
             raise CorruptError(msg, kind="size", path=path)
@@ -102,13 +102,25 @@ class ObjectSource:
         return ()
 
     def _read_part(self, path: str, start: int, out: memoryview) -> None:
-        data = self._try(path, lambda obstore, store: obstore.get_range(store, path, start=start, length=len(out)))
+        data = self.request(path, lambda obstore, store: obstore.get_range(store, path, start=start, length=len(out)))
         # object storage gives what there is of a range that leaves the file
         if len(data) != len(out):
             raise self._too_short(path, start + len(data), start + len(out))
         out[:] = memoryview(data)
 
-    def _try(self, path: str, request: Callable[[Any, ObjectStore], Result]) -> Result:
+    def request(self, path: str, request: Callable[[Any, ObjectStore], Result], *, done: str = "read") -> Result:
+        """Ask the storage for something, until it answers.
+
+        Args:
+            path: that it is about.
+            request: calls obstore, given its module and the opened store.
+            done: what it does with the path, for messages.
+
+        Raises:
+            FileExistsError: a condition of the request is not met.
+            CorruptError: the path is not there.
+            RemoteError, StallError: the storage refuses, or cannot be reached.
+        """
         check_relative(path)
         opened = _opened(self)
 
@@ -116,9 +128,12 @@ class ObjectSource:
             with opened.gate.admitted(attempts, opened.rng):
                 try:
                     result = request(opened.library, opened.store)
+                # of the call itself, which another attempt would not change
+                except TypeError:
+                    raise
                 # obstore raises its own tree, and FileNotFoundError
                 except Exception as error:  # noqa: BLE001
-                    meaning = self._meaning(error, path)
+                    meaning = self._meaning(error, path, done)
                 else:
                     opened.gate.answered = True
                     return result
@@ -131,19 +146,22 @@ class ObjectSource:
             limits=self.limits,
             rng=opened.rng,
             gate_of=lambda _: opened.gate,
+            done=done,
         )
 
-    def _meaning(self, error: Exception, path: str) -> Exception:
+    def _meaning(self, error: Exception, path: str, done: str) -> Exception:
         """What an error of obstore means; its text is read, as it has no codes."""
         text = str(error)
         status = int(found[1]) if (found := re.search(r"status code: (\d{3})", text)) else None
         if isinstance(error, FileNotFoundError) or status == 404:
             return CorruptError(f"{path} is missing at {self.url}; {REMOTE_ADVICE}", kind="missing", path=path)
+        if type(error).__name__ in {"AlreadyExistsError", "PreconditionError"}:
+            return FileExistsError(f"{path} at {self.url} is there, or has changed")
         if status == 416:
             return self._too_short(path, None, None)
         if type(error).__name__ in {"PermissionDeniedError", "UnauthenticatedError"} or status in {401, 403}:
             names = _CREDENTIALS[self.address.partition(":")[0]]
-            return RemoteError(f"{self.url} does not let {path} be read; set {names}")
+            return RemoteError(f"{self.url} does not let {path} be {done}; set {names}")
         if status is not None and 400 <= status < 500 and status not in {408, 425, 429}:
             return RemoteError(f"{self.url} answered {status} for {path}; check the address and the region")
         return _failure(error, status, self.limits)

@@ -30,6 +30,7 @@ def keep_trying(
     limits: Limits,
     rng: random.Random,
     gate_of: Callable[[Failure], HostGate],
+    done: str = "read",
 ) -> Result:
     """Attempt until it succeeds.
 
@@ -39,6 +40,7 @@ def keep_trying(
         limits: that end it.
         rng: where jitter comes from.
         gate_of: the gate of the host that failed.
+        done: what could not be done with it, for messages.
 
     Raises:
         StallError: the last attempt got nothing in time.
@@ -54,7 +56,7 @@ def keep_trying(
             delay = attempts.delay(failure, now, rng, known=gate.answered)
             if delay is None:
                 # texts of libraries may hold signed addresses, so they are not chained
-                raise _gave_up(what, failure, attempts.total, now - began) from None
+                raise _gave_up(f"{what} could not be {done}", failure, attempts.total, now - began) from None
             busy = failure.busy
         if busy:
             # the next attempt waits at the gate, together with all other threads
@@ -70,5 +72,5 @@ def _gave_up(what: str, failure: Failure, attempts: int, seconds: float) -> Exce
         advice = "check the address and the network"
     else:
         advice = "check the network, or try again later"
-    msg = f"{what} could not be read: the last of {attempts} attempts in {seconds:.1f} s {failure.reason}; {advice}"
+    msg = f"{what}: the last of {attempts} attempts in {seconds:.1f} s {failure.reason}; {advice}"
     return StallError(msg) if failure.stalled else RemoteError(msg)

@@ -1,0 +1,53 @@
+"""Which files of a store are published, and in which order, so that nothing half there looks whole."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from .files import files_below
+from .layout import CARD_NAME, MANIFEST_NAME, is_editable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from .manifest import Manifest
+
+__all__ = ["Phase", "phase_of", "published_files"]
+
+
+class Phase(IntEnum):
+    """When a file is published; what is of a later phase may refer to what is of an earlier one."""
+
+    VOLUMES = 0
+    TABLE = 1
+    BESIDE = 2
+    """Recipe, people, quality report and whatever else people read."""
+    SEAL = 3
+    """Manifest and card: with them the version is there."""
+
+
+def phase_of(relative: str) -> Phase:
+    """Phase of a file of a store."""
+    if relative in {MANIFEST_NAME, CARD_NAME}:
+        return Phase.SEAL
+    return {"volumes": Phase.VOLUMES, "metadata": Phase.TABLE}.get(relative.partition("/")[0], Phase.BESIDE)
+
+
+def published_files(root: Path, manifest: Manifest) -> dict[str, Phase]:
+    """All files of a store that a published version has → when they are published, in that order.
+
+    These are the manifest, the files that it lists, and of those that it must not list what is there.
+
+    Args:
+        root: folder of the store.
+        manifest: of the store.
+    """
+    beside = (path for path in files_below(root) if is_editable(path))
+    return in_order([*manifest.files, MANIFEST_NAME, *beside])
+
+
+def in_order(paths: Iterable[str]) -> dict[str, Phase]:
+    """Paths in a store → their phases, by phase and name."""
+    return dict(sorted(((path, phase_of(path)) for path in set(paths)), key=lambda each: (each[1], each[0])))
