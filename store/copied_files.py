@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow as pa
 from ..errors import CorruptError, FormatError
 from .extents import extent_columns
 from .files import FileRecord, check_record, write_atomic
-from .layout import array_path, array_zarr_json_path, group_zarr_json_path
+from .layout import CARD_NAME, array_path, array_zarr_json_path, group_zarr_json_path
 from .parsing import as_mapping, parse_json
 from .rows import ARRAY_COLUMN, write_table
 from .zarr_metadata import array_document, document_bytes, group_document
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from .cohort import Cohort
     from .manifest import Manifest
     from .packing import CopyPlan
+    from .sources import Source
     from .work_folder import WorkFolder
 
 __all__ = ["copy_beside", "copy_card", "write_documents", "write_tables"]
 
-_CARD = "README.md"
 _MOST_CARD_BYTES = 16 * 2**20
 
 
@@ -39,15 +40,47 @@ def copy_beside(cohort: Cohort, work: WorkFolder) -> dict[str, FileRecord]:
     return {name: write_atomic(work.target / name, _read(cohort, name), scratch=work.scratch) for name in names}
 
 
-def copy_card(cohort: Cohort, manifest: Manifest, work: WorkFolder) -> None:
-    """The card, if the source has one, with a note of what was done; a card that is there already stays."""
-    path = work.target / _CARD
+def copy_card(source: Source, manifest: Manifest, work: WorkFolder, note: str) -> None:
+    """The card, if the source has one, with a note of what was done; a card that is there already stays.
+
+    Args:
+        source: of the data set.
+        manifest: of the copy; its splits are those that the card's `configs` name then.
+        work: of the run.
+        note: Markdown for the end of the card.
+    """
+    path = work.target / CARD_NAME
     try:
-        card = cohort.store.source.read_all(_CARD, most=_MOST_CARD_BYTES)
+        card = source.read_all(CARD_NAME, most=_MOST_CARD_BYTES)
     except CorruptError:
         return
     if not path.exists():
-        write_atomic(path, card.rstrip() + b"\n" + _note(manifest).encode(), scratch=work.scratch)
+        text = _of_splits(card.decode(errors="replace"), manifest)
+        write_atomic(path, f"{text.rstrip()}\n{note}".encode(), scratch=work.scratch)
+
+
+def _of_splits(card: str, manifest: Manifest) -> str:
+    """The card without the splits that have no table, which `datasets` would refuse; as it is where all have one."""
+    import yaml
+
+    match = re.match(r"---\r?\n(.*?\n)---\r?\n", card, flags=re.DOTALL)
+    try:
+        header = yaml.safe_load(match[1]) if match else None
+    except (yaml.YAMLError, RecursionError):
+        return card
+    if match is None or not isinstance(header, dict) or not isinstance(header.get("configs"), list):
+        return card
+    there = {split for split, record in manifest.splits.items() if record.samples}
+    changed = False
+    for config in header["configs"]:
+        entries = config.get("data_files") if isinstance(config, dict) else None
+        if isinstance(entries, list):
+            kept = [entry for entry in entries if not isinstance(entry, dict) or entry.get("split") in there]
+            changed |= len(kept) < len(entries)
+            config["data_files"] = kept
+    if not changed:
+        return card
+    return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=120)}---\n{card[match.end() :]}"
 
 
 def write_documents(cohort: Cohort, plan: CopyPlan, work: WorkFolder) -> dict[str, FileRecord]:
@@ -132,13 +165,3 @@ def _read(cohort: Cohort, path: str) -> bytes:
     data = bytes(cohort.store.source.read_all(path, most=record.bytes))
     check_record(data, path, record)
     return data
-
-
-def _note(manifest: Manifest) -> str:
-    how = manifest.lock["recoded"]
-    chosen = f" Only samples with `{how['where'].replace('`', '')}` were copied." if how["where"] else ""
-    return (
-        f"\n## This copy\n\nPacked anew by `voxpress recode` (codec {how['codec']}, chunk {how['chunk']}, "
-        f"{how['shard_samples']} samples a shard) from the data set with the digest `{how['source_digest']}`; "
-        f"samples and voxels are the same.{chosen}\n"
-    )

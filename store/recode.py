@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .cohort import Cohort
+    from .packed import Chunks, PackedReader
 
     Progress = Callable[[int, int], None]
 
-__all__ = ["Recoded", "recode"]
+__all__ = ["Note", "Recoded", "copy_rows", "recode"]
 
 _PACKAGES = ("numcodecs", "pyarrow")
 
@@ -90,24 +91,65 @@ def recode(
     cohort = whole if where is None else whole.where(where)
     packing = packing or Packing()
     plan = plan_copy(cohort.manifest, cohort.locations, packing, whole=where is None)
-    target = Path(target)
+    how = _settings(cohort, packing, where)
+    note = Note("recoded", how, _note(how))
+    return copy_rows(cohort, plan, Path(target), note, threads=threads, progress=progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the lock of a copy says of it.
+
+    Attributes:
+        group: of the lock.
+        order: all that decides its bytes.
+        text: for people, at the end of the card.
+        more: what else the lock says.
+    """
+
+    group: str
+    order: Mapping[str, Any]
+    text: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def copy_rows(
+    cohort: Cohort,
+    plan: CopyPlan,
+    target: Path,
+    note: Note,
+    *,
+    packed: PackedReader | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Recoded:
+    """Carry out a plan; as `recode`, which has what is raised.
+
+    Args:
+        cohort: the rows that the plan names.
+        plan: of the copy.
+        target: folder of the copy.
+        note: for its lock.
+        packed: takes the chunks over as they are, where the plan does not pack them otherwise.
+        threads: as for `recode`.
+        progress: as for `recode`.
+    """
     if not cohort.store.source.remote:
         refuse_inside(target, cohort.path)
     refuse_foreign(target)
-    how = _settings(cohort, packing, where)
     if (target / MANIFEST_NAME).exists():
-        return Recoded(manifest=_finished(target, how), made=0)
+        return Recoded(manifest=_finished(target, note), made=0)
     with WorkFolder(target) as work:
         if (target / MANIFEST_NAME).exists():  # another run has finished it while this one was waiting for its turn
-            return Recoded(manifest=_finished(target, how), made=0)
-        records = work.start({"format_version": FORMAT_VERSION, "recoded": how})
+            return Recoded(manifest=_finished(target, note), made=0)
+        records = work.start({"format_version": FORMAT_VERSION, note.group: note.order})
         committed = {(record["split"], record["number"]) for record in records}
         jobs = [job for job in plan.jobs() if (job.split, job.number) not in committed]
         made = sum(row is not None for job in jobs for row in job.rows)
         tell = _Teller(plan.samples - made, plan.samples, progress)
-        maker = _CopyMaker(cohort, plan, work, threads or available_cpus())
+        maker = _CopyMaker(cohort, plan, work, threads or available_cpus(), packed)
         records += [maker.make(job, tell) for job in jobs]
-        manifest = _finish(cohort, plan, work, records, how)
+        manifest = _finish(cohort, plan, work, records, note)
     return Recoded(manifest=manifest, made=made)
 
 
@@ -125,14 +167,19 @@ class _Teller:
 class _CopyMaker:
     """Copies one shard after the other, the samples of each in threads."""
 
-    def __init__(self, cohort: Cohort, plan: CopyPlan, work: WorkFolder, threads: int) -> None:
+    def __init__(
+        self, cohort: Cohort, plan: CopyPlan, work: WorkFolder, threads: int, packed: PackedReader | None
+    ) -> None:
         self._cohort, self._plan, self._work, self._threads = cohort, plan, work, threads
+        self._packed = packed
+        self._taken: dict[str, dict[int, Chunks]] = {}
         columns = [f"{name}_sha256" for name in plan.specs]
         self._digests = {column: cohort.table[column] for column in ["sample_id", *columns]}
 
     def make(self, job: CopyJob, tell: _Teller) -> dict[str, Any]:
         """Copies and commits a shard; returns its record."""
         packed = []
+        self._take_over(job)
         for sample in map_in_order(self._pack, job.rows, self._threads):
             packed.append(sample)
             tell.add(sample is not None)
@@ -146,16 +193,25 @@ class _CopyMaker:
         self._work.record(f"{job.split}-{job.number:07d}", record)
         return record
 
+    def _take_over(self, job: CopyJob) -> None:
+        """Fetch the chunks that the copy has as the source has them."""
+        if self._packed is not None:
+            rows = [row for row in job.rows if row is not None]
+            self._taken = {name: self._packed.chunks(rows, name) for name in self._plan.specs}
+
     def _pack(self, row: int | None) -> _Packed | None:
         if row is None:
             return None
         chunks: dict[str, list[bytes | None]] = {}
         extents: dict[str, list[int] | None] = {}
         for name, spec in self._plan.specs.items():
-            voxels = self._cohort.read(row, name)
+            if self._packed is not None:
+                chunks[name], voxels = self._packed.sound(row, name, self._taken[name].pop(row))
+            else:
+                voxels = self._cohort.read(row, name)
+                chunks[name] = encode_sample(spec, voxels)
             if voxels_sha256(voxels) != self._digests[f"{name}_sha256"][row].as_py():
                 raise self._wrong(row, name)
-            chunks[name] = encode_sample(spec, voxels)
             extents |= sample_extents(spec, voxels)
         return _Packed(chunks, extents)
 
@@ -182,9 +238,11 @@ def _settings(cohort: Cohort, packing: Packing, where: str | None) -> dict[str, 
     }
 
 
-def _finished(target: Path, how: Mapping[str, Any]) -> Manifest:
+def _finished(target: Path, note: Note) -> Manifest:
     manifest = open_store(target).manifest
-    if differing := differences(manifest.lock.get("recoded"), how, "recoded"):
+    there = manifest.lock.get(note.group)
+    there = there and {name: value for name, value in there.items() if name not in note.more}
+    if differing := differences(there, note.order, note.group):
         msg = (
             f"the target {target} holds a finished data set of another order ({'; '.join(differing)}); "
             "give a folder that is new or empty"
@@ -194,9 +252,7 @@ def _finished(target: Path, how: Mapping[str, Any]) -> Manifest:
     return manifest
 
 
-def _finish(
-    cohort: Cohort, plan: CopyPlan, work: WorkFolder, records: list[dict[str, Any]], how: Mapping[str, Any]
-) -> Manifest:
+def _finish(cohort: Cohort, plan: CopyPlan, work: WorkFolder, records: list[dict[str, Any]], note: Note) -> Manifest:
     """All that is not voxels; the manifest comes last."""
     records = sorted(records, key=lambda record: (record["split"], record["number"]))
     files = {path: FileRecord(**file) for record in records for path, file in record["files"].items()}
@@ -206,14 +262,15 @@ def _finish(
     source = cohort.manifest
     manifest = replace(
         source,
-        lock={**source.lock, "recoded": how},
+        lock={**source.lock, note.group: {**note.order, **note.more}},
         splits={split: _sizes(slots, plan.shard_samples) for split, slots in plan.slots.items()},
         arrays={array_path(split, name): spec for split in plan.slots for name, spec in plan.specs.items()},
-        rejected=source.rejected if how["where"] == "" else (),
+        # samples that are chosen close up
+        rejected=source.rejected if note.order["where"] == "" else (),
         files=files,
         format_version=FORMAT_VERSION,
     )
-    copy_card(cohort, manifest, work)
+    copy_card(cohort.store.source, manifest, work, note.text)
     write_atomic(work.target / MANIFEST_NAME, manifest.to_bytes(), scratch=work.scratch)
     work.clear()
     return manifest
@@ -222,3 +279,12 @@ def _finish(
 def _sizes(slots: tuple[int | None, ...], shard_samples: int) -> SplitRecord:
     samples = sum(row is not None for row in slots)
     return SplitRecord(slots=len(slots), samples=samples, shard_samples=shard_samples)
+
+
+def _note(how: Mapping[str, Any]) -> str:
+    chosen = f" Only samples with `{how['where'].replace('`', '')}` were copied." if how["where"] else ""
+    return (
+        f"\n## This copy\n\nPacked anew by `voxpress recode` (codec {how['codec']}, chunk {how['chunk']}, "
+        f"{how['shard_samples']} samples a shard) from the data set with the digest `{how['source_digest']}`; "
+        f"samples and voxels are the same.{chosen}\n"
+    )
