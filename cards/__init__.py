@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .changelog import change_points, changelog, changelog_entry
+from .collection_card import collection_card
 from .dataset_card import dataset_card
 from .preview import Scan, preview, preview_cohort
 
@@ -11,6 +12,7 @@ __all__ = [
     "change_points",
     "changelog",
     "changelog_entry",
+    "collection_card",
     "dataset_card",
     "preview",
     "preview_cohort",

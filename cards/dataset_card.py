@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from ..store.manifest import Manifest
     from .notices import Notice
 
-__all__ = ["dataset_card"]
+__all__ = ["SIZES", "card_header", "dataset_card", "filled_splits", "literal", "sample_count"]
 
-# The Hub's categories, each with its lower end.
-_SIZES = (
+SIZES: Final = (
     (1_000_000, "1M<n<10M"),
     (100_000, "100K<n<1M"),
     (10_000, "10K<n<100K"),
     (1_000, "1K<n<10K"),
     (0, "n<1K"),
 )
+"""The Hub's categories, each with its lower end."""
 
 _NO_NOTICE = """\
 The publisher has not chosen a licence yet. Before you publish, replace `license`, `license_name` and this paragraph;
@@ -61,7 +61,7 @@ def dataset_card(
     backend = backend or str(manifest.lock.get("backend", {}).get("name", ""))
     notice = NOTICES.get(backend)
     parts = [
-        f"---\n{_yaml(_header(manifest, notice))}---",
+        card_header(_header(manifest, notice)),
         f"# {escape(manifest.name)}",
         _summary(manifest, backend),
         "## Load it",
@@ -82,29 +82,31 @@ def dataset_card(
 
 
 def _header(manifest: Manifest, notice: Notice | None) -> dict[str, Any]:
-    files = [{"split": split, "path": f"metadata/{split}-*.parquet"} for split in _filled(manifest)]
+    files = [{"split": split, "path": f"metadata/{split}-*.parquet"} for split in filled_splits(manifest)]
     return {
         "pretty_name": manifest.name,
         "license": "other",
         "license_name": "to-be-chosen" if notice is None else notice.name,
         **({} if notice is None else {"license_link": notice.link}),
         "tags": ["synthetic", "medical", "3d", "zarr", "voxpress"],
-        "size_categories": [next(name for lower, name in _SIZES if _samples(manifest) >= lower)],
+        "size_categories": [next(name for lower, name in SIZES if sample_count(manifest) >= lower)],
         "annotations_creators": ["machine-generated"],
         "configs": [{"config_name": "default", "default": True, "data_files": files}],
     }
 
 
-def _yaml(header: dict[str, Any]) -> str:
-    return yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=120)
+def card_header(header: dict[str, Any]) -> str:
+    """The YAML between two lines of dashes at the top of a card."""
+    return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=120)}---"
 
 
-def _filled(manifest: Manifest) -> list[str]:
+def filled_splits(manifest: Manifest) -> list[str]:
     """Splits that have rows: the Hub refuses a split whose pattern matches no file."""
     return [split for split in manifest.split_names if manifest.splits[split].samples]
 
 
-def _samples(manifest: Manifest) -> int:
+def sample_count(manifest: Manifest) -> int:
+    """Samples of all splits."""
     return sum(split.samples for split in manifest.splits.values())
 
 
@@ -115,7 +117,7 @@ def _specs(manifest: Manifest) -> Sequence[ArraySpec]:
 def _summary(manifest: Manifest, backend: str) -> str:
     made = f"the backend `{backend}` of voxpress" if backend.isidentifier() else "voxpress"
     return textwrap.dedent(f"""\
-        **All {_samples(manifest):,} samples of this data set are synthetic. They show no real person, and they are
+        **All {sample_count(manifest):,} samples of this data set are synthetic. They show no real person, and they are
         not for clinical use.** They were made by {made} from the order in `recipe.yaml`.
 
         Version {escape(manifest.version)}. The manifest `voxpress.json` holds the size and SHA-256 of every file; the
@@ -123,8 +125,8 @@ def _summary(manifest: Manifest, backend: str) -> str:
 
 
 def _examples(manifest: Manifest, path: str) -> str:
-    split = next(iter(_filled(manifest)), "train")
-    name = _literal(path)
+    split = next(iter(filled_splits(manifest)), "train")
+    name = literal(path)
     return textwrap.dedent(f"""\
         The table (one row a sample) opens with `datasets` alone; `image` then says where the voxels are:
 
@@ -149,7 +151,8 @@ def _examples(manifest: Manifest, path: str) -> str:
         The volumes are plain Zarr v3: any reader of it opens `volumes/{split}.zarr`.""")
 
 
-def _literal(path: str) -> str:
+def literal(path: str) -> str:
+    """A path as Python and Markdown can show it."""
     printable = "".join(character for character in path if character.isprintable() and character != "`")
     return repr(printable)
 
