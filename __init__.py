@@ -24,6 +24,7 @@ from .errors import (
     DiskFullError,
     FormatError,
     GenerationError,
+    PublishError,
     QueryError,
     RecipeError,
     RemoteError,
@@ -37,8 +38,9 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import builder, cards, generation, loaders, press, quality, store
-    from .builder import detach, load_dataset, pin
+    from .builder import detach, fetch, load_dataset, pin
     from .press import generate, next_version
+    from .release import publish
     from .store import open, verify  # noqa: A004 - read as voxpress.open
     from .store.diff import diff
 
@@ -47,6 +49,7 @@ __all__ = [
     "DiskFullError",
     "FormatError",
     "GenerationError",
+    "PublishError",
     "QueryError",
     "RecipeError",
     "RemoteError",
@@ -62,6 +65,7 @@ __all__ = [
     "detach",
     "diff",
     "errors",
+    "fetch",
     "generate",
     "generation",
     "load_dataset",
@@ -70,6 +74,7 @@ __all__ = [
     "open",
     "pin",
     "press",
+    "publish",
     "quality",
     "store",
     "verify",
@@ -81,11 +86,13 @@ _ROOMS = frozenset({"builder", "cards", "generation", "loaders", "press", "quali
 _HOMES = {
     "detach": "builder",
     "diff": "store.diff",
+    "fetch": "builder",
     "generate": "press",
     "load_dataset": "builder",
     "next_version": "press",
     "open": "store",
     "pin": "builder",
+    "publish": "release",
     "verify": "store",
 }
 

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .commands.console import MistakeError, printable
-from .errors import QueryError, RecipeError, StoreExistsError, StoreNotFoundError, VoxpressError
+from .errors import PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError, VoxpressError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
 
-_MISTAKES = (MistakeError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
-_RESUMABLE = ("generate", "next", "recode")
+_MISTAKES = (MistakeError, PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
+_RESUMABLE = ("fetch", "generate", "next", "publish", "recode")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -89,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     _next(commands)
     _diff(commands)
     _bench(commands)
+    _publish(commands)
+    _fetch(commands)
     return parser
 
 
@@ -249,6 +251,37 @@ def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-a
     parser.add_argument("--cache", metavar="DIR", help="keep there what is read over a network")
     parser.add_argument("--cache-limit", default="20GB", metavar="SIZE", help="of the cache (default 20GB)")
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _publish(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Publishes a data set as an immutable version.\n\n"
+        "Readers see the versions before, or this one whole. Stopped at any time, the same command goes on from what "
+        "is\nthere; a version that is there is never changed."
+    )
+    parser = _command(commands, "publish", text)
+    parser.add_argument("path", metavar="PATH", help="folder of the data set, or of several (a collection)")
+    target = "org/name on the Hugging Face Hub, a folder of versions (./DIR, /DIR), or s3://, gs:// or az://"
+    parser.add_argument("target", metavar="TARGET", help=target)
+    parser.add_argument("--tag", metavar="TAG", help="name of the version; by default v1.0.0 for version 1.0.0")
+    parser.add_argument("--private", action="store_true", help="make the repository on the Hub private, if it is new")
+    parser.add_argument("--token", help="for the Hub; by default HF_TOKEN or the login (other people may see this one)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and write nothing there")
+
+
+def _fetch(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Downloads a data set, or the samples of it that are asked for.\n\n"
+        "What comes is a data set of its own. Stopped at any time, the same command goes on from what is there."
+    )
+    parser = _command(commands, "fetch", text)
+    source = "org/name or org/name@v1.0.0 on the Hub, a URL, or a folder"
+    parser.add_argument("source", metavar="SOURCE", help=source)
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the copy")
+    parser.add_argument("--where", metavar="EXPR", help="only samples for which this is true")
+    parser.add_argument("--splits", metavar="NAME,NAME", help="only these splits")
+    parser.add_argument("--config", metavar="NAME", help="which data set of a collection; by default all")
+    parser.add_argument("--transfers", type=_positive, default=8, metavar="N", help="files at a time (default 8)")
 
 
 def _ordering(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ voxpress catches it too::
     ├── RemoteError (ConnectionError)          the network or the server failed for good: try again later
     ├── StallError (TimeoutError)              nothing came in time; the message says what was waited for
     ├── UnsafePathError (ValueError)           the store is not to be trusted
+    ├── PublishError (ValueError)              change the data set, its card or the target before it is published
     └── GenerationError (RuntimeError)         a worker or a backend failed; what is committed stays
         └── DiskFullError (OSError)            make room and run the same command again
 
@@ -32,6 +33,7 @@ __all__ = [
     "DiskFullError",
     "FormatError",
     "GenerationError",
+    "PublishError",
     "QueryError",
     "RecipeError",
     "RemoteError",
@@ -82,6 +84,10 @@ class StallError(VoxpressError, TimeoutError):
 
 class UnsafePathError(VoxpressError, ValueError):
     """A path that a store names leads out of the store."""
+
+
+class PublishError(VoxpressError, ValueError):
+    """A data set cannot be published as it is, or not there."""
 
 
 class CorruptError(VoxpressError, OSError):

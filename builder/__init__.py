@@ -1,4 +1,4 @@
-"""What faces Hugging Face: loading a data set with `datasets`, its volumes lazy."""
+"""What faces Hugging Face and the world: loading with `datasets`, volumes lazy; publishing; fetching."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from .detach import detach
 from .pin import pin
 
 if TYPE_CHECKING:
+    from .fetching import fetch
     from .load import load_dataset
+    from .publishing import publish
     from .volume import LazyVolume, Volume
 
-__all__ = ["LazyVolume", "Volume", "detach", "load_dataset", "pin"]
+__all__ = ["LazyVolume", "Volume", "detach", "fetch", "load_dataset", "pin", "publish"]
 
-_HOMES = {"LazyVolume": "volume", "Volume": "volume", "load_dataset": "load"}
+_HOMES = {
+    "LazyVolume": "volume",
+    "Volume": "volume",
+    "fetch": "fetching",
+    "load_dataset": "load",
+    "publish": "publishing",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -9,12 +9,11 @@ from .files import files_below
 from .layout import CARD_NAME, MANIFEST_NAME, is_editable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from .manifest import Manifest
 
-__all__ = ["Phase", "phase_of", "published_files"]
+__all__ = ["Phase", "is_unlisted", "phase_of", "published_files"]
 
 
 class Phase(IntEnum):
@@ -26,6 +25,11 @@ class Phase(IntEnum):
     """Recipe, people, quality report and whatever else people read."""
     SEAL = 3
     """Manifest and card: with them the version is there."""
+
+
+def is_unlisted(relative: str) -> bool:
+    """Whether a file belongs to a store though its manifest does not list it."""
+    return is_editable(relative)
 
 
 def phase_of(relative: str) -> Phase:
@@ -44,10 +48,5 @@ def published_files(root: Path, manifest: Manifest) -> dict[str, Phase]:
         root: folder of the store.
         manifest: of the store.
     """
-    beside = (path for path in files_below(root) if is_editable(path))
-    return in_order([*manifest.files, MANIFEST_NAME, *beside])
-
-
-def in_order(paths: Iterable[str]) -> dict[str, Phase]:
-    """Paths in a store → their phases, by phase and name."""
-    return dict(sorted(((path, phase_of(path)) for path in set(paths)), key=lambda each: (each[1], each[0])))
+    paths = {*manifest.files, MANIFEST_NAME, *(path for path in files_below(root) if is_unlisted(path))}
+    return {path: phase_of(path) for path in sorted(paths, key=lambda path: (phase_of(path), path))}

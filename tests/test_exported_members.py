@@ -13,7 +13,7 @@ import voxpress
 
 ROOMS = ("builder", "cards", "generation", "loaders", "quality", "store")
 PACKAGES = ["voxpress", *(f"voxpress.{room}" for room in ROOMS)]
-MODULES = [*PACKAGES, "voxpress.press", "voxpress.errors", "voxpress.cli"]
+MODULES = [*PACKAGES, "voxpress.press", "voxpress.release", "voxpress.errors", "voxpress.cli"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -70,6 +70,8 @@ def test_the_flat_face_is_that_of_the_rooms() -> None:
     assert voxpress.load_dataset is voxpress.builder.load_dataset
     assert voxpress.detach is voxpress.builder.detach
     assert voxpress.pin is voxpress.builder.pin
+    assert voxpress.fetch is voxpress.builder.fetch
+    assert voxpress.publish is voxpress.release.publish
 
 
 def test_every_error_is_on_the_flat_face() -> None:

@@ -28,6 +28,8 @@ def imported_by(code: str) -> set[str]:
         pytest.param("import voxpress; voxpress.open", (*TORCH, "pydantic", "zarr", "PIL"), id="open"),
         pytest.param("import voxpress; voxpress.detach", TORCH, id="detach"),
         pytest.param("import voxpress; voxpress.generate", TORCH, id="generate"),
+        pytest.param("import voxpress; voxpress.fetch", TORCH, id="fetch"),
+        pytest.param("import voxpress; voxpress.publish", TORCH, id="publish"),
         pytest.param("import voxpress; voxpress.loaders", TORCH, id="loaders, not used"),
         pytest.param("import voxpress.demo", TORCH, id="what the demo's workers import again"),
     ],
