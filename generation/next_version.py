@@ -15,6 +15,7 @@ from ..store.differences import differences
 from ..store.files import read_whole
 from ..store.layout import safe_path
 from ..store.strict_yaml import MAX_BYTES, read_mapping
+from ..store.version_order import precedence
 from .arrays import specs_of
 from .cohort import draw_cohort
 from .factory import RECIPE_NAME, generate, plan_jobs
@@ -24,7 +25,6 @@ from .overrides import with_overrides
 from .recipe import load_people, recipe_from
 from .registry import load_backend
 from .reuse import obstacles, reusable, same_jobs
-from .version_order import precedence
 
 if TYPE_CHECKING:
     import os

@@ -58,7 +58,7 @@ def _named_in(readme: str) -> tuple[str, ...]:
     front = re.match(r"---\r?\n(.*?)\r?\n---", readme, flags=re.DOTALL)
     try:
         card: Any = yaml.safe_load(front[1]) if front else {}
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return ()
     listed = card.get("configs") if isinstance(card, dict) else None
     found = []

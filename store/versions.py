@@ -21,6 +21,7 @@ from ..errors import CorruptError, FormatError, StoreNotFoundError
 from .parsing import as_int, as_mapping, as_str, canonical_json, parse_json, refuse_unknown
 from .sources import source_of
 from .sources.hub import hub_name
+from .version_order import is_prerelease, precedence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ _FORMAT: Final = 1
 _MOST_BYTES: Final = 16 * 2**20
 _MOST_VERSIONS: Final = 10_000
 _TAG: Final = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
-_SEMANTIC: Final = r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?"
+_SEMANTIC: Final = r"\d{1,9}\.\d{1,9}\.\d{1,9}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,8 @@ class Versions:
     @property
     def latest(self) -> str:
         """Tag of the newest version; a pre-release only where there is nothing else."""
-        released = [tag for tag in self.versions if not _is_prerelease(self.versions[tag].version)]
-        return max(sorted(released or self.versions), key=lambda tag: _precedence(self.versions[tag].version))
+        released = [tag for tag in self.versions if not is_prerelease(self.versions[tag].version)]
+        return max(sorted(released or self.versions), key=lambda tag: precedence(self.versions[tag].version))
 
     def with_version(self, tag: str, version: Version) -> Versions:
         """The same with one more."""
@@ -112,7 +113,7 @@ def is_newer(version: str, other: str) -> bool:
     >>> is_newer("1.10.0", "1.9.0"), is_newer("1.0.0", "1.0.0-rc.1"), is_newer("1.0.0+b", "1.0.0+a")
     (True, True, False)
     """
-    return _precedence(version) > _precedence(other)
+    return precedence(version) > precedence(other)
 
 
 def address_of_version(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
@@ -197,21 +198,3 @@ def _version(value: Any, where: str) -> Version:
         raise FormatError(msg)
     manifests = as_mapping(fields["manifests"], f"{where}: manifests")
     return Version(version=version, manifests={path: as_str(digest, where) for path, digest in manifests.items()})
-
-
-def _is_prerelease(version: str) -> bool:
-    match = re.fullmatch(_SEMANTIC, version, flags=re.ASCII)
-    return bool(match and match[4])
-
-
-def _precedence(version: str) -> tuple[Any, ...]:
-    match = re.fullmatch(_SEMANTIC, version, flags=re.ASCII)
-    if match is None:
-        # the manifest's pattern allows some that semver does not; they come before all others
-        return ((-1,),)
-    numbers = tuple(map(int, match.group(1, 2, 3)))
-    if match[4] is None:
-        return numbers, (1,)
-    # numbers before words, and compared as numbers
-    words = tuple((0, int(word), "") if word.isdigit() else (1, 0, word) for word in match[4].split("."))
-    return numbers, (0, words)

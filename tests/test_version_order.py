@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from voxpress.generation.version_order import precedence
+from voxpress.store.version_order import precedence
 
 ASCENDING = [
     "0.9.9",

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from voxpress import store
 from voxpress.errors import FormatError, StoreNotFoundError
-from voxpress.store.sources.below import below
 from voxpress.store.sources.http import HttpSource
 from voxpress.store.sources.local import LocalSource
 from voxpress.store.sources.objects import ObjectSource
@@ -130,4 +129,4 @@ def test_whatever_names_no_such_version_is_left_as_it_is(path) -> None:
     ],
 )
 def test_a_folder_in_the_folder_of_a_source(source, expected) -> None:
-    assert below(source, "2mm") == expected
+    assert source.below("2mm") == expected

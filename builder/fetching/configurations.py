@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ...errors import CorruptError, QueryError, StoreNotFoundError
 from ...store import MANIFEST_NAME, write_atomic
 from ...store import open as open_store
-from ...store.layout import CARD_NAME, WORK_FOLDER
+from ...store.collection import configurations as named_in
+from ...store.layout import WORK_FOLDER
 from ...store.sources import LocalSource, source_of
-from ...store.sources.below import below
 from ...store.versions import address_of_latest, address_of_version
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["configurations", "copy_text", "source_at"]
 
 _MOST_TEXT_BYTES: Final = 16 * 2**20
-_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 
 
 def source_at(path: str | os.PathLike[str]) -> Source:
@@ -50,11 +48,11 @@ def configurations(source: Source, wanted: str | None) -> list[str]:
             msg = f"{source.url} is one data set and has no configuration {wanted!r}; leave that out"
             raise QueryError(msg)
         return [""]
-    names = _named_by_card(source)
+    names = named_in(source)
     if wanted is not None and wanted not in names:
         msg = f"{source.url} has no configuration {wanted!r}; it has {', '.join(names) or 'none'}"
         raise QueryError(msg)
-    found = [name for name in ([wanted] if wanted else names) if _has_manifest(below(source, name))]
+    found = [name for name in ([wanted] if wanted else names) if _has_manifest(source.below(name))]
     if not found:
         if isinstance(source, LocalSource):
             # which says more of a folder
@@ -82,21 +80,6 @@ def _has_manifest(source: Source) -> bool:
             return False
         raise
     return True
-
-
-def _named_by_card(source: Source) -> list[str]:
-    """Names in the `configs` of the card that can be those of folders."""
-    import yaml
-
-    card = (_text(source, CARD_NAME) or b"").decode(errors="replace")
-    match = re.match(r"---\r?\n(.*?\n)---\r?\n", card, flags=re.DOTALL)
-    try:
-        header: Any = yaml.safe_load(match[1]) if match else None
-    except (yaml.YAMLError, RecursionError):
-        return []
-    configs = header.get("configs") if isinstance(header, dict) else None
-    names = [each.get("config_name") for each in configs if isinstance(each, dict)] if isinstance(configs, list) else []
-    return [name for name in names if isinstance(name, str) and re.fullmatch(_NAME, name, flags=re.ASCII)]
 
 
 def _text(source: Source, name: str) -> bytes | None:

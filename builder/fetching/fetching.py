@@ -21,7 +21,6 @@ from ...store.opening import open_source
 from ...store.packed import PackedReader
 from ...store.packing import Packing, plan_copy
 from ...store.recode import Note, copy_rows
-from ...store.sources.below import below
 from ...store.work_folder import refuse_inside
 from .configurations import configurations, copy_text, source_at
 from .downloads import download, missing_downloads
@@ -97,7 +96,7 @@ def fetch(
     digests: dict[str, str] = {}
     made = False
     for folder in folders:
-        cohort = open_source(below(place, folder) if folder else place)
+        cohort = open_source(place.below(folder) if folder else place)
         # one data set of a collection that was asked for by name goes to the target itself
         inside = "" if config else folder
         order = _Order(cohort, where, splits)

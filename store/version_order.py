@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["precedence"]
+__all__ = ["is_prerelease", "precedence"]
 
 Precedence = tuple[tuple[int, ...], bool, tuple[tuple[bool, int, str], ...]]
 
@@ -18,3 +18,8 @@ def precedence(version: str) -> Precedence:
     # numbers are smaller than words; a release is greater than what came early
     words = tuple((not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)
     return tuple(int(number) for number in core.split(".")), not early, words
+
+
+def is_prerelease(version: str) -> bool:
+    """Whether a version came before the release of its number, as ``1.0.0-rc.1`` does."""
+    return "-" in version.partition("+")[0]
