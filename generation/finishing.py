@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from ..store import (
     FORMAT_VERSION,
-    MANIFEST_NAME,
     Manifest,
     SplitRecord,
     array_document,
@@ -18,6 +17,7 @@ from ..store import (
     group_document,
     group_zarr_json_path,
     rows_schema,
+    seal,
     write_atomic,
     write_table,
 )
@@ -45,7 +45,7 @@ def finish(
     beside: Mapping[str, bytes],
     scratch: Path,
 ) -> Manifest:
-    """Writes all that is not voxels; the manifest comes last.
+    """Writes all that is not voxels, spare copies included; the manifest comes last.
 
     Args:
         target: folder of the data set.
@@ -78,7 +78,7 @@ def finish(
         rejected=tuple(sorted((r for record in records for r in record.rejected), key=lambda r: r.index)),
         files=files,
     )
-    write_atomic(target / MANIFEST_NAME, manifest.to_bytes(), scratch=scratch)
+    seal(target, manifest, scratch=scratch)
     return manifest
 
 

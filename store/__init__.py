@@ -12,6 +12,7 @@ from .extents import ImageBoxes, LabelBoxes, boxes_of, sample_extents
 from .files import FileRecord, hash_file, write_atomic
 from .layout import (
     MANIFEST_NAME,
+    SPARE_FOLDER,
     WORK_FOLDER,
     array_path,
     array_zarr_json_path,
@@ -29,6 +30,7 @@ from .packing import Packing
 from .recode import Recoded, recode
 from .rows import rows_schema, write_rows, write_table
 from .shards import assemble_shard, encode_sample, encode_samples, index_bytes, parse_index
+from .spare import seal, spare_files
 from .verify import Problem, VerifyReport, verify
 from .work_folder import WorkFolder, refuse_foreign, refuse_inside
 from .zarr_metadata import array_document, document_bytes, group_document
@@ -36,6 +38,7 @@ from .zarr_metadata import array_document, document_bytes, group_document
 __all__ = [
     "FORMAT_VERSION",
     "MANIFEST_NAME",
+    "SPARE_FOLDER",
     "WORK_FOLDER",
     "ArraySpec",
     "Attempt",
@@ -75,7 +78,9 @@ __all__ = [
     "rows_schema",
     "safe_path",
     "sample_extents",
+    "seal",
     "shard_path",
+    "spare_files",
     "take_over",
     "verify",
     "voxels_sha256",

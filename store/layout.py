@@ -18,6 +18,7 @@ __all__ = [
     "EDITABLE_FILES",
     "EDITABLE_FOLDERS",
     "MANIFEST_NAME",
+    "SPARE_FOLDER",
     "WORK_FOLDER",
     "array_path",
     "array_zarr_json_path",
@@ -25,10 +26,14 @@ __all__ = [
     "group_path",
     "group_zarr_json_path",
     "is_editable",
+    "is_spare",
     "metadata_path",
     "parse_shard_path",
     "safe_path",
     "shard_path",
+    "spare_manifest_digest",
+    "spare_manifest_path",
+    "spare_path",
     "split_and_name",
 ]
 
@@ -36,6 +41,9 @@ MANIFEST_NAME = "voxpress.json"
 CARD_NAME = "README.md"
 WORK_FOLDER = ".voxpress-work"
 """Scratch folder of an unfinished run, inside the store; its presence without a manifest means *resume*."""
+
+SPARE_FOLDER = "spare"
+"""Copies of whatever is no shard, each named by its digest, so that the copy itself says whether it is right."""
 
 EDITABLE_FILES = frozenset({"CHANGELOG.md", CARD_NAME, "croissant.json"})
 EDITABLE_FOLDERS = ("quality",)
@@ -84,6 +92,27 @@ def parse_shard_path(relative: str) -> tuple[str, str, int] | None:
     """Split, array and number of a shard file; None for any other path."""
     match = re.fullmatch(r"volumes/([^/]+)\.zarr/([^/]+)/c\.(\d{1,18})\.0\.0\.0", relative, flags=re.ASCII)
     return (match[1], match[2], int(match[3])) if match else None
+
+
+def spare_path(sha256: str) -> str:
+    """Copy of the listed file that has this digest."""
+    return f"{SPARE_FOLDER}/{sha256}"
+
+
+def spare_manifest_path(digest: str) -> str:
+    """Copy of the manifest that has this digest."""
+    return f"{SPARE_FOLDER}/voxpress-{digest}.json"
+
+
+def spare_manifest_digest(name: str) -> str | None:
+    """Digest in the name of a copy of the manifest, without its folder; None for any other name."""
+    match = re.fullmatch(r"voxpress-([0-9a-f]{64})\.json", name, flags=re.ASCII)
+    return match[1] if match else None
+
+
+def is_spare(relative: str) -> bool:
+    """Whether a path is one of the copies, which are not listed in the manifest."""
+    return relative.startswith(f"{SPARE_FOLDER}/")
 
 
 def is_editable(relative: str) -> bool:

@@ -23,9 +23,10 @@ from .layout import (
     check_relative,
     group_zarr_json_path,
     is_editable,
+    is_spare,
     shard_path,
 )
-from .manifest_json import FORMAT_VERSION, FORMAT_VERSIONS, manifest_document, manifest_parts
+from .manifest_json import FIRST_WITH_SPARES, FORMAT_VERSION, FORMAT_VERSIONS, manifest_document, manifest_parts
 from .manifest_records import Attempt, Rejection, SplitRecord
 from .parsing import canonical_json
 
@@ -61,7 +62,7 @@ class Manifest:
         splits: name → sizes, in no order of its own (`split_names` has one).
         arrays: folder (`volumes/train.zarr/image`) → spec; every split has the same arrays.
         rejected: holes, sorted by index.
-        files: path → record, for each file except the manifest and what may be edited later.
+        files: path → record, for each file except the manifest, what may be edited later, and spare copies.
         format_version: of the files; what is written is of the newest.
 
     Raises:
@@ -198,6 +199,9 @@ def _check_files(manifest: Manifest) -> None:
         _check_pattern(manifest.files[path].sha256, "sha256", f"sha256 of {check_relative(path)[:200]!r}")
         if path == MANIFEST_NAME or is_editable(path):
             msg = f"{MANIFEST_NAME}: files must not list {path!r}, which may change after the manifest is written"
+            raise FormatError(msg)
+        if manifest.format_version >= FIRST_WITH_SPARES and is_spare(path):
+            msg = f"{MANIFEST_NAME}: files must not list {path!r}, which is in the folder of the copies of listed files"
             raise FormatError(msg)
     for path in _needed_files(manifest):
         if path not in manifest.files:

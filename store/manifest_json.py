@@ -14,13 +14,16 @@ from .parsing import as_int, as_list, as_mapping, as_str, parse_json, refuse_unk
 if TYPE_CHECKING:
     from .manifest import Manifest
 
-__all__ = ["FORMAT_VERSION", "FORMAT_VERSIONS", "manifest_document", "manifest_parts"]
+__all__ = ["FIRST_WITH_SPARES", "FORMAT_VERSION", "FORMAT_VERSIONS", "manifest_document", "manifest_parts"]
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """Of what is written."""
 
-FORMAT_VERSIONS: Final = (1, 2)
+FORMAT_VERSIONS: Final = (1, 2, 3)
 """What can be read."""
+
+FIRST_WITH_SPARES: Final = 3
+"""From this version on a store has copies of what is no shard."""
 
 _MOST_FILES = 1_000_000
 _MOST_REJECTED = 10**7
@@ -91,7 +94,7 @@ def _check_version(version: Any, source: str) -> None:
         msg = f"{source} has format version {version}; this voxpress reads up to {FORMAT_VERSION}: upgrade voxpress"
         raise FormatError(msg)
     if version not in FORMAT_VERSIONS or not isinstance(version, int) or isinstance(version, bool):
-        known = " or ".join(map(str, FORMAT_VERSIONS))
+        known = f"1 to {FORMAT_VERSION}"
         msg = f"{source} must have format_version {known}, got {str(version)[:200]!r}; it is not a manifest"
         raise FormatError(msg)
 

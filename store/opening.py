@@ -11,6 +11,7 @@ from .layout import MANIFEST_NAME, WORK_FOLDER, parse_shard_path
 from .manifest import MOST_MANIFEST_BYTES, Manifest
 from .opened import OpenStore
 from .sources import LocalSource, source_of
+from .spare import check_manifest_is_spared
 from .versions import address_of_latest, address_of_version
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def open(  # noqa: A001 - read as voxpress.open
     Raises:
         StoreNotFoundError: there is none, or it is not finished, or none of this name.
         FormatError: it is not a store, or one of a newer format version.
+        CorruptError: the manifest was edited or damaged.
         UnsafePathError: it names paths that lead out of it.
         RemoteError: the server cannot be reached, or refuses.
     """
@@ -94,6 +96,8 @@ def open_source(source: Source, *, cache: Cache | None = None) -> Cohort:
             raise StoreNotFoundError(msg) from error
         raise FormatError(str(error)) from error
     manifest = Manifest.from_bytes(data, f"{source.url.rstrip('/')}/{MANIFEST_NAME}")
+    if isinstance(source, LocalSource):
+        check_manifest_is_spared(source.root, manifest)
     if cache is not None and source.remote:
         shards = (record.bytes for path, record in manifest.files.items() if parse_shard_path(path))
         cache.check_limit(max(shards, default=0))

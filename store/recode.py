@@ -18,6 +18,7 @@ from .manifest import FORMAT_VERSION, Manifest, SplitRecord
 from .opening import open as open_store
 from .packing import CopyJob, CopyPlan, Packing, plan_copy
 from .shards import assemble_shard, encode_sample
+from .spare import seal
 from .threads import available_cpus, map_in_order
 from .work_folder import WorkFolder, refuse_foreign, refuse_inside
 
@@ -271,7 +272,7 @@ def _finish(cohort: Cohort, plan: CopyPlan, work: WorkFolder, records: list[dict
         format_version=FORMAT_VERSION,
     )
     copy_card(cohort.store.source, manifest, work, note.text)
-    write_atomic(work.target / MANIFEST_NAME, manifest.to_bytes(), scratch=work.scratch)
+    seal(work.target, manifest, scratch=work.scratch)
     work.clear()
     return manifest
 

@@ -10,6 +10,7 @@ from ..errors import FormatError
 from .extents import extent_columns
 from .files import FileRecord, write_atomic
 from .layout import metadata_path
+from .manifest_json import FORMAT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +38,7 @@ _MOST_TABLE_FILES = 128
 
 _BOOKKEEPING = frozenset({"sample_id", "index", "split", "seed", "attempt", "backend", "quality", "is_synthetic"})
 
-SCHEMA_METADATA = {"synthetic": "true", "voxpress_format": "2"}
+SCHEMA_METADATA = {"synthetic": "true", "voxpress_format": str(FORMAT_VERSION)}
 
 
 def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: Mapping[str, str]) -> pa.Schema:

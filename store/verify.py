@@ -11,11 +11,12 @@ from .files import ADVICE, file_size, files_below, hash_file
 from .layout import MANIFEST_NAME, array_zarr_json_path, is_editable, safe_path
 from .opening import open as open_store
 from .parsing import parse_json
+from .spare import spare_files
 from .zarr_metadata import check_array_document
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from .cohort import Cohort
@@ -48,7 +49,7 @@ class VerifyReport:
     """Outcome of `verify`.
 
     Attributes:
-        files, bytes: how many were listed in the manifest.
+        files, bytes: how many were checked: those that the manifest lists, and the spare copies.
         problems: what is wrong; empty for a sound store.
     """
 
@@ -63,7 +64,7 @@ class VerifyReport:
 
 
 def verify(path: str | os.PathLike[str], *, progress: Progress | None = None) -> VerifyReport:
-    """Check size and sha256 of every listed file, and look for files that are not listed.
+    """Check size and sha256 of every listed file and of the spare copies, and look for files that are not listed.
 
     Also checks that `zarr.json` and manifest agree, that the rows are those of the slots that are not holes, and that
     their boxes lie in the samples.
@@ -76,17 +77,19 @@ def verify(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
         StoreNotFoundError, FormatError, UnsafePathError: as `open`; all else is a `Problem`.
     """
     cohort = open_store(path)
-    files = cohort.manifest.files
+    files = {**cohort.manifest.files, **spare_files(cohort.manifest)}
     total = sum(record.bytes for record in files.values())
-    problems = [*_check_files(cohort, total, progress), *_unlisted(cohort)]
+    problems = [*_check_files(cohort, files, total, progress), *_unlisted(cohort, files)]
     broken = {problem.path for problem in problems}
     problems += [*_check_arrays(cohort, broken), *_check_rows(cohort, broken)]
     return VerifyReport(files=len(files), bytes=total, problems=tuple(problems))
 
 
-def _check_files(cohort: Cohort, total: int, progress: Progress | None) -> Iterator[Problem]:
+def _check_files(
+    cohort: Cohort, files: Mapping[str, FileRecord], total: int, progress: Progress | None
+) -> Iterator[Problem]:
     done = 0
-    for relative, record in sorted(cohort.manifest.files.items()):
+    for relative, record in sorted(files.items()):
         try:
             _check_file(cohort.path, relative, record, _from(done, total, progress))
         except CorruptError as error:
@@ -113,10 +116,10 @@ def _check_file(root: Path, relative: str, record: FileRecord, progress: Callabl
         raise CorruptError(msg, kind="checksum", path=relative)
 
 
-def _unlisted(cohort: Cohort) -> Iterator[Problem]:
+def _unlisted(cohort: Cohort, files: Mapping[str, FileRecord]) -> Iterator[Problem]:
     """Files that nobody vouches for; links to folders are named, not followed."""
     for relative in sorted(files_below(cohort.path)):
-        if relative in cohort.manifest.files or relative == MANIFEST_NAME or is_editable(relative):
+        if relative in files or relative == MANIFEST_NAME or is_editable(relative):
             continue
         msg = f"{relative} is not in the manifest, so no part of this data set; remove it, or write a new version"
         yield Problem(kind="unlisted", path=relative, message=msg)

@@ -11,6 +11,7 @@ import tiny_brains as tiny
 from PIL import Image
 
 import voxpress
+from voxpress import store
 from voxpress.commands import preview
 
 
@@ -78,7 +79,9 @@ def test_verify_names_the_file_and_the_samples(say, brains, tmp_path, damage) ->
     ids = voxpress.open(brains).split("train").table["sample_id"].to_pylist()[2:4]
     assert "volumes/train.zarr/image/c.1.0.0.0" in problem
     assert problem.endswith(f"(samples: {', '.join(ids)})")
-    assert summary == f"{copy} is not sound: 1 problem among {len(voxpress.open(brains).manifest.files)} files"
+    manifest = voxpress.open(brains).manifest
+    files = len(manifest.files) + len(store.spare_files(manifest))
+    assert summary == f"{copy} is not sound: 1 problem among {files} files"
 
 
 def test_one_line_a_problem(say, brains, tmp_path) -> None:
@@ -94,11 +97,11 @@ def test_one_line_a_problem(say, brains, tmp_path) -> None:
 
 def test_a_manifest_of_a_newer_version_is_told(say, tiny_store) -> None:
     path = tiny_store / "voxpress.json"
-    path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 3'))
+    path.write_text(path.read_text().replace('"format_version": 3', '"format_version": 4'))
     for command in (("verify",), ("info",), ("preview", "-o", "x.png")):
         said = say(*command, tiny_store)
         assert said.code == 1
-        assert "format version 3; this voxpress reads up to 2: upgrade voxpress" in said.err
+        assert "format version 4; this voxpress reads up to 3: upgrade voxpress" in said.err
 
 
 def test_a_path_that_leaves_the_store_is_refused(say, tiny_store) -> None:

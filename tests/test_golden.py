@@ -17,6 +17,7 @@ DIGESTS = {
     "format-1": "1a88197fb21dfbd3433b38f80deefa9cc8952667a257475a82c576b5b744711c",
     "format-2": "83f7a854e42a415d68389323d6b6cac83b88a59da6b8caf5253aabfb2b2a22d7",
     "format-2-lz4": "ebae2d413569d9b447f640d97bf77b329647c3c7812fe16a7c57e23f7f9f2774",
+    "format-3": "40cc29d711ae32aabe708175eba1b8504381398b7e12ad8b06d71f967ba51e0f",
 }
 EXTENTS = ["image_box", "label_values", "label_counts", "label_boxes"]
 

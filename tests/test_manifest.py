@@ -48,8 +48,8 @@ def test_the_schema_accepts_what_is_written(data: bytes) -> None:
 
 
 def test_a_newer_format_version_says_to_upgrade(data: bytes) -> None:
-    document = json.loads(data) | {"format_version": 3, "news": True}
-    with pytest.raises(FormatError, match=r"format version 3; .* upgrade voxpress"):
+    document = json.loads(data) | {"format_version": 4, "news": True}
+    with pytest.raises(FormatError, match=r"format version 4; .* upgrade voxpress"):
         store.Manifest.from_bytes(canonical_json(document), "here")
 
 
@@ -66,7 +66,7 @@ def test_a_newer_format_version_says_to_upgrade(data: bytes) -> None:
 )
 def test_chunk_and_codecs_are_free_since_version_2(data: bytes, changes: dict[str, Any]) -> None:
     document = json.loads(data)
-    assert document["format_version"] == 2
+    assert document["format_version"] == store.FORMAT_VERSION
     for path in document["arrays"]:
         document["arrays"][path] |= changes
     manifest = store.Manifest.from_bytes(canonical_json(document), "here")
@@ -92,7 +92,7 @@ def test_chunk_and_codecs_are_free_since_version_2(data: bytes, changes: dict[st
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "2", None, [2], True])
 def test_what_is_no_version_is_refused(data: bytes, version: Any) -> None:
-    with pytest.raises(FormatError, match="format_version 1 or 2"):
+    with pytest.raises(FormatError, match="format_version 1 to 3"):
         store.Manifest.from_bytes(canonical_json(json.loads(data) | {"format_version": version}), "here")
 
 
@@ -174,6 +174,8 @@ CHANGES: dict[str, tuple[tuple[Any, ...], Any, bool]] = {
     "path with backslash": (("files", "a\\b"), {"bytes": 1, "sha256": "0" * 64}, True),
     "itself": (("files", "voxpress.json"), {"bytes": 1, "sha256": "0" * 64}, True),
     "the card": (("files", "README.md"), {"bytes": 1, "sha256": "0" * 64}, True),
+    "the changelog": (("files", "CHANGELOG.md"), {"bytes": 1, "sha256": "0" * 64}, True),
+    "a spare copy": (("files", f"spare/{'0' * 64}"), {"bytes": 1, "sha256": "0" * 64}, True),
     "the report": (("files", "quality/report.json"), {"bytes": 1, "sha256": "0" * 64}, True),
 }
 

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -324,9 +323,8 @@ def test_targets_that_are_refused(pressed_balls, tmp_path) -> None:
 def test_sources_that_are_refused(pressed_balls, tiny_store) -> None:
     with RangeServer(pressed_balls) as server, pytest.raises(StoreNotFoundError, match="download the data set first"):
         plan_next(store.open(server.url), version="1.1.0", load=balls)
-    manifest = store.open(tiny_store).manifest
-    files = {path: file for path, file in manifest.files.items() if path != "recipe.yaml"}
-    (tiny_store / "voxpress.json").write_bytes(replace(manifest, files=files).to_bytes())
+    (tiny_store / "recipe.yaml").unlink()
+    tiny.rewrite(tiny_store)
     with pytest.raises(RecipeError, match=r"has no recipe\.yaml"):
         plan_next(store.open(tiny_store), version="1.1.0", load=balls)
     with pytest.raises(ValueError, match="refuse, remake or reuse, got 'maybe'"):

@@ -18,7 +18,7 @@ from tiny_factory import contents, until
 
 from voxpress import store
 from voxpress.errors import CorruptError, DiskFullError, QueryError, StoreExistsError, StoreNotFoundError
-from voxpress.store import Packing, recode
+from voxpress.store import Packing, layout, recode
 from voxpress.store.recode import _CopyMaker
 
 FORMAT_1 = Path(__file__).parent / "golden" / "format-1"
@@ -43,7 +43,7 @@ def test_all_but_the_packing_is_the_same(sealed_store, tmp_path, packing) -> Non
     assert copy.table.equals(source.table)
     assert copy.manifest.rejected == source.manifest.rejected
     assert (copy.manifest.name, copy.manifest.version) == (source.manifest.name, source.manifest.version)
-    assert copy.manifest.format_version == 2
+    assert copy.manifest.format_version == store.FORMAT_VERSION
     for name, spec in source.specs.items():
         assert copy.specs[name] == packing.applied(spec)
         for row in range(len(source)):
@@ -75,7 +75,7 @@ def test_a_copy_of_format_1_gains_the_extents(tmp_path) -> None:
     source, copy = store.open(FORMAT_1), store.open(tmp_path / "copy")
     assert copy.table.drop_columns(EXTENTS).equals(source.table)
     assert copy.conditions == source.conditions
-    assert done.manifest.format_version == 2
+    assert done.manifest.format_version == store.FORMAT_VERSION
     for row in copy:
         for name, spec in copy.specs.items():
             assert store.sample_extents(spec, row[name]).items() <= row.items()
@@ -84,11 +84,12 @@ def test_a_copy_of_format_1_gains_the_extents(tmp_path) -> None:
 
 def test_a_copy_of_a_copy_is_the_first_again(tmp_path) -> None:
     """But for the manifest, whose lock says what was done."""
-    first = FORMAT_1.parent / "format-2"
+    first = FORMAT_1.parent / "format-3"
     recode(first, tmp_path / "lz4", Packing(chunk="cube", shard_samples=5))
     recode(tmp_path / "lz4", tmp_path / "again", Packing(codec="zstd", shard_samples=4))
     before, after = contents(first), contents(tmp_path / "again")
-    assert before.pop(store.MANIFEST_NAME) != after.pop(store.MANIFEST_NAME)
+    for files in (before, after):
+        del files[layout.spare_manifest_path(files.pop(store.MANIFEST_NAME))]
     assert before == after
 
 

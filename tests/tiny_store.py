@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,7 +119,7 @@ def build(root: Path) -> Path:
         ),
         files=files,
     )
-    store.write_atomic(root / store.MANIFEST_NAME, manifest.to_bytes(), scratch=scratch)
+    store.seal(root, manifest, scratch=scratch)
     scratch.rmdir()
     return root
 
@@ -130,7 +131,10 @@ def rewrite(root: Path, **changes: object) -> None:
     path = root / store.MANIFEST_NAME
     manifest = store.Manifest.from_bytes(path.read_bytes(), "before")
     files = {relative: store.hash_file(root / relative) for relative in manifest.files if (root / relative).is_file()}
-    path.write_bytes(dataclasses.replace(manifest, **{"files": files, **changes}).to_bytes())
+    shutil.rmtree(root / store.SPARE_FOLDER, ignore_errors=True)
+    scratch = root / store.WORK_FOLDER
+    store.seal(root, dataclasses.replace(manifest, **{"files": files, **changes}), scratch=scratch)
+    scratch.rmdir()
 
 
 def _write_split(root: Path, scratch: Path, split: str, samples: dict[int, int]) -> dict[str, store.FileRecord]:

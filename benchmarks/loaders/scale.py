@@ -149,7 +149,7 @@ def build(folder: Path, rows: int) -> None:
         rejected=(),
         files=files,
     )
-    store.write_atomic(folder / store.MANIFEST_NAME, manifest.to_bytes(), scratch=scratch)
+    store.seal(folder, manifest, scratch=scratch)
     shutil.rmtree(scratch)
 
 

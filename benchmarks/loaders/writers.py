@@ -128,7 +128,7 @@ def write_voxpress(
         rejected=(),
         files=files,
     )
-    store.write_atomic(folder / store.MANIFEST_NAME, manifest.to_bytes(), scratch=scratch)
+    store.seal(folder, manifest, scratch=scratch)
     shutil.rmtree(scratch)
 
 
