@@ -23,7 +23,7 @@ def run(asked: argparse.Namespace) -> int:
     with Bar("verifying", unit="B", unit_scale=True) as bar:
         report = verify(asked.path, progress=bar.tell)
     for problem in report.problems:
-        print(_line(problem))
+        print(_line(problem, report.samples))
     if report.ok:
         print(f"{asked.path} is sound: {report.files:,} files, {size(report.bytes)}, as the manifest says")
         return 0
@@ -32,8 +32,9 @@ def run(asked: argparse.Namespace) -> int:
     return 1
 
 
-def _line(problem: Problem) -> str:
+def _line(problem: Problem, everyone: int) -> str:
     named = ", ".join(problem.samples[:_MOST_NAMED])
     more = f" and {len(problem.samples) - _MOST_NAMED} more" if len(problem.samples) > _MOST_NAMED else ""
-    samples = f" (samples: {named}{more})" if named else ""
+    whole = len(problem.samples) == everyone > _MOST_NAMED
+    samples = f" (samples: {f'all {everyone:,}' if whole else named + more})" if named else ""
     return printable(f"{problem.kind}: {problem.message}{samples}")

@@ -32,7 +32,7 @@ __all__ = [
     "write_atomic",
 ]
 
-ADVICE = "copy the file again from its source, or delete the folder and make the data set again from its recipe"
+ADVICE = "mend the data set with `voxpress repair`, or get the file again from its source"
 """What to do about wrong bytes."""
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

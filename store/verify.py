@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptError, FormatError, UnsafePathError, VoxpressError
+from .affected import Affected
 from .extents import boxes_of
 from .files import ADVICE, file_size, files_below, hash_file
 from .layout import MANIFEST_NAME, array_zarr_json_path, is_editable, safe_path
-from .opening import open as open_store
 from .parsing import parse_json
 from .spare import spare_files
+from .vouched import open_vouched
 from .zarr_metadata import check_array_document
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-__all__ = ["Problem", "VerifyReport", "verify"]
+__all__ = ["Problem", "VerifyReport", "check", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Problem:
     Attributes:
         kind: `missing`, `size`, `checksum`, `unlisted`, `unsafe` (a link that leads out) or `format` (contradiction).
         path: the file, relative to the store.
-        samples: ids of the samples that it holds, as far as they are known.
+        samples: ids of the samples that it affects, as far as they are known (see `Affected`).
         message: what happened and what to do next.
     """
 
@@ -50,11 +51,13 @@ class VerifyReport:
 
     Attributes:
         files, bytes: how many were checked: those that the manifest lists, and the spare copies.
+        samples: that the data set should have.
         problems: what is wrong; empty for a sound store.
     """
 
     files: int
     bytes: int
+    samples: int
     problems: tuple[Problem, ...]
 
     @property
@@ -74,28 +77,41 @@ def verify(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
         progress: called with bytes done and bytes in all.
 
     Raises:
-        StoreNotFoundError, FormatError, UnsafePathError: as `open`; all else is a `Problem`.
+        StoreNotFoundError: there is none, or it is not finished.
+        CorruptError, FormatError, UnsafePathError: the manifest is damaged, and so is the copy of it, or there is none;
+            all else is a `Problem`.
     """
-    cohort = open_store(path)
+    cohort, damage = open_vouched(path)
+    report = check(cohort, progress=progress)
+    if damage is None:
+        return report
+    samples = Affected(cohort.path, cohort.manifest).by(MANIFEST_NAME)
+    problem = Problem(kind=damage.kind, path=MANIFEST_NAME, samples=samples, message=str(damage))
+    return replace(report, problems=(problem, *report.problems))
+
+
+def check(cohort: Cohort, *, progress: Progress | None = None) -> VerifyReport:
+    """Hold a folder against the manifest that it should have, as `verify` does, but for the manifest itself."""
     files = {**cohort.manifest.files, **spare_files(cohort.manifest)}
     total = sum(record.bytes for record in files.values())
     problems = [*_check_files(cohort, files, total, progress), *_unlisted(cohort, files)]
     broken = {problem.path for problem in problems}
     problems += [*_check_arrays(cohort, broken), *_check_rows(cohort, broken)]
-    return VerifyReport(files=len(files), bytes=total, problems=tuple(problems))
+    samples = sum(split.samples for split in cohort.manifest.splits.values())
+    return VerifyReport(files=len(files), bytes=total, samples=samples, problems=tuple(problems))
 
 
 def _check_files(
     cohort: Cohort, files: Mapping[str, FileRecord], total: int, progress: Progress | None
 ) -> Iterator[Problem]:
-    done = 0
+    done, affected = 0, Affected(cohort.path, cohort.manifest)
     for relative, record in sorted(files.items()):
         try:
             _check_file(cohort.path, relative, record, _from(done, total, progress))
         except CorruptError as error:
-            yield Problem(kind=error.kind, path=relative, samples=cohort.samples_in(relative), message=str(error))
+            yield Problem(kind=error.kind, path=relative, samples=affected.by(relative), message=str(error))
         except UnsafePathError as error:
-            yield Problem(kind="unsafe", path=relative, samples=cohort.samples_in(relative), message=str(error))
+            yield Problem(kind="unsafe", path=relative, samples=affected.by(relative), message=str(error))
         done += record.bytes
         if progress:
             progress(done, total)
@@ -126,7 +142,7 @@ def _unlisted(cohort: Cohort, files: Mapping[str, FileRecord]) -> Iterator[Probl
 
 
 def _check_arrays(cohort: Cohort, broken: set[str]) -> Iterator[Problem]:
-    manifest = cohort.manifest
+    manifest, affected = cohort.manifest, Affected(cohort.path, cohort.manifest)
     for split in manifest.split_names:
         for spec in cohort.specs.values():
             relative = array_zarr_json_path(split, spec.name)
@@ -137,7 +153,7 @@ def _check_arrays(cohort: Cohort, broken: set[str]) -> Iterator[Problem]:
                 check_array_document(document, spec, manifest.splits[split].slots, relative)
                 _check_holes(document["attributes"].get("holes"), manifest.holes(split), relative)
             except FormatError as error:
-                yield Problem(kind="format", path=relative, message=str(error))
+                yield Problem(kind="format", path=relative, samples=affected.by(relative), message=str(error))
 
 
 def _check_holes(found: object, expected: list[int], relative: str) -> None:

@@ -96,6 +96,7 @@ def test_one_line_a_problem(say, brains, tmp_path) -> None:
 
 
 def test_a_manifest_of_a_newer_version_is_told(say, tiny_store) -> None:
+    shutil.rmtree(tiny_store / store.SPARE_FOLDER)
     path = tiny_store / "voxpress.json"
     path.write_text(path.read_text().replace('"format_version": 3', '"format_version": 4'))
     for command in (("verify",), ("info",), ("preview", "-o", "x.png")):
@@ -105,6 +106,7 @@ def test_a_manifest_of_a_newer_version_is_told(say, tiny_store) -> None:
 
 
 def test_a_path_that_leaves_the_store_is_refused(say, tiny_store) -> None:
+    shutil.rmtree(tiny_store / store.SPARE_FOLDER)
     path = tiny_store / "voxpress.json"
     path.write_text(path.read_text().replace('"recipe.yaml"', '"../recipe.yaml"'))
     said = say("verify", tiny_store)

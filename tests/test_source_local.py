@@ -51,14 +51,14 @@ def test_a_missing_file_is_told(source):
         lambda: read(source, "gone", 0, 1),
         lambda: source.state("gone", 1),
     ):
-        with pytest.raises(CorruptError, match="gone is missing; copy the file again") as caught:
+        with pytest.raises(CorruptError, match="gone is missing; mend the data set") as caught:
             call()
         assert caught.value.kind == "missing"
 
 
 def test_a_size_that_is_not_the_manifests_is_told(source):
     source.state("c/shard", len(DATA))
-    with pytest.raises(CorruptError, match=f"c/shard has {len(DATA)} bytes, the manifest says 7; copy") as caught:
+    with pytest.raises(CorruptError, match=f"c/shard has {len(DATA)} bytes, the manifest says 7; mend") as caught:
         source.state("c/shard", 7)
     assert caught.value.kind == "size"
 

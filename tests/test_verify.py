@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import tiny_store as tiny
+from damage import damages
 
 from voxpress import store
+from voxpress.errors import CorruptError, StoreNotFoundError
 from voxpress.store.parsing import canonical_json
 
 SHARD = "volumes/train.zarr/image/c.1.0.0.0"
@@ -50,6 +53,82 @@ def test_a_missing_shard_names_its_samples(tiny_store) -> None:
 def test_a_cut_shard(tiny_store) -> None:
     (tiny_store / SHARD).write_bytes((tiny_store / SHARD).read_bytes()[:-1])
     assert found(tiny_store) == [("size", SHARD)]
+
+
+def test_every_damage_to_every_file_is_found(tiny_store) -> None:
+    """Each file of the store in turn; what people may edit is none of it."""
+    files = sorted(path for path in tiny_store.rglob("*") if path.is_file())
+    assert len(files) == 27
+    for file in files:
+        relative = file.relative_to(tiny_store).as_posix()
+        for way in damages(file):
+            [problem] = store.verify(tiny_store).problems
+            assert (problem.path, problem.samples) == (relative, samples_of(relative)), way
+    assert store.verify(tiny_store).ok
+
+
+def samples_of(relative: str) -> tuple[str, ...]:
+    """What the builder of the store put there."""
+    everyone = {
+        f"tiny-{index:06d}": ("train", index) if index < 10 else ("validation", index - 10) for index in range(13)
+    }
+    del everyone[f"tiny-{tiny.HOLE:06d}"]
+    if relative.startswith("spare/"):
+        return ()
+    for split in tiny.SLOTS:
+        mine = {id_: slot for id_, (other, slot) in everyone.items() if other == split}
+        shard = re.fullmatch(rf"volumes/{split}.zarr/\w+/c.(\d+).0.0.0", relative)
+        if shard:
+            return tuple(id_ for id_, slot in mine.items() if slot // tiny.SHARD_SAMPLES == int(shard[1]))
+        if split in relative:
+            return tuple(mine)
+    return tuple(everyone)
+
+
+def test_samples_are_named_though_the_table_is_damaged_too(tiny_store) -> None:
+    table = tiny_store / "metadata/train-00000-of-00001.parquet"
+    table.write_bytes(b"x")
+    (tiny_store / SHARD).unlink()
+    assert [(problem.path, problem.samples) for problem in store.verify(tiny_store).problems] == [
+        ("metadata/train-00000-of-00001.parquet", samples_of("metadata/train-")),
+        (SHARD, IDS),
+    ]
+    record = store.verify(tiny_store)
+    assert record.samples == tiny.SAMPLES
+    copy = store.Manifest.from_bytes((tiny_store / "voxpress.json").read_bytes(), "").files[
+        table.relative_to(tiny_store).as_posix()
+    ]
+    (tiny_store / "spare" / copy.sha256).unlink()
+    assert [problem.samples for problem in store.verify(tiny_store).problems] == [(), (), ()]
+
+
+def test_a_manifest_and_its_copy_that_are_both_damaged(tiny_store) -> None:
+    """Nothing says which of them is right: that is no report, but an error."""
+    [copy] = (tiny_store / "spare").glob("voxpress-*.json")
+    for file in (copy, tiny_store / "voxpress.json"):
+        file.write_bytes(file.read_bytes().replace(b'"tiny-brains"', b'"tiny-brainz"'))
+    with pytest.raises(CorruptError, match="edited or damaged"):
+        store.verify(tiny_store)
+    (tiny_store / "voxpress.json").unlink()
+    with pytest.raises(StoreNotFoundError):
+        store.verify(tiny_store)
+
+
+def test_the_copy_of_a_manifest_does_not_finish_a_run(tiny_store) -> None:
+    (tiny_store / "voxpress.json").unlink()
+    assert found(tiny_store) == [("missing", "voxpress.json")]
+    (tiny_store / store.WORK_FOLDER).mkdir()
+    (tiny_store / store.WORK_FOLDER / "order.json").touch()
+    with pytest.raises(StoreNotFoundError, match="unfinished"):
+        store.verify(tiny_store)
+
+
+def test_a_copy_of_another_manifest_is_not_listed(tiny_store) -> None:
+    """A name that was changed: the copy that should be there is missing."""
+    [copy] = (tiny_store / "spare").glob("voxpress-*.json")
+    copy.rename(copy.with_name(f"voxpress-{'0' * 64}.json"))
+    with pytest.raises(CorruptError, match="edited or damaged"):
+        store.verify(tiny_store)
 
 
 @pytest.mark.parametrize("file", [SHARD, "recipe.yaml", "metadata/train-00000-of-00001.parquet"])
