@@ -39,6 +39,8 @@ from .errors import (
 if TYPE_CHECKING:
     from . import builder, cards, generation, loaders, press, quality, store
     from .builder import detach, fetch, load_dataset, pin
+    from .generation.regenerate import regenerate
+    from .generation.repair import repair
     from .press import generate, next_version
     from .release import publish
     from .store import open, verify  # noqa: A004 - read as voxpress.open
@@ -76,6 +78,8 @@ __all__ = [
     "press",
     "publish",
     "quality",
+    "regenerate",
+    "repair",
     "store",
     "verify",
 ]
@@ -93,6 +97,8 @@ _HOMES = {
     "open": "store",
     "pin": "builder",
     "publish": "release",
+    "regenerate": "generation.regenerate",
+    "repair": "generation.repair",
     "verify": "store",
 }
 

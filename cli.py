@@ -2,8 +2,9 @@
 
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
-Exit codes: 0 done; 1 something failed, or `verify` found problems; 2 a mistake in what was asked; 130 stopped by
-Ctrl-C. `diff` has those of diff(1): 0 the same, 1 different, 2 something failed.
+Exit codes: 0 done; 1 something failed, or `verify` found problems, or `repair` left some; 2 a mistake in what was
+asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1): 0
+the same, 1 different, 2 something failed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _MISTAKES = (MistakeError, PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
-_RESUMABLE = ("fetch", "generate", "next", "publish", "recode")
+_RESUMABLE = ("fetch", "generate", "next", "publish", "recode", "regenerate", "repair")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -57,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(str(error))
         return _trouble(asked)
     except KeyboardInterrupt:
-        _tell("stopped" + ("; run the same command again to resume" if asked.command in _RESUMABLE else ""))
+        # without a folder of its own, nothing is kept
+        resumable = asked.command in _RESUMABLE and getattr(asked, "output", "") is not None
+        _tell("stopped" + ("; run the same command again to resume" if resumable else ""))
         return 130
     return code
 
@@ -84,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     _sample(commands)
     _info(commands)
     _verify(commands)
+    _regenerate(commands)
+    _repair(commands)
     _preview(commands)
     _recode(commands)
     _next(commands)
@@ -142,7 +147,46 @@ def _info(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-ar
 
 def _verify(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     text = "Holds every byte of a data set against its manifest.\n\nOne line a problem; exit code 1 if there is one."
-    _path(_command(commands, "verify", text))
+    parser = _command(commands, "verify", text)
+    _path(parser)
+    regenerate = "also make so many samples again, chosen at random, and compare them; as `voxpress regenerate` does"
+    parser.add_argument("--regenerate", type=_positive, metavar="K", help=regenerate)
+    seed = "of that choice (default 0): the same samples for the same data set"
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help=seed)
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes that make them; by default one a CPU")
+
+
+def _regenerate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Makes a data set again from its recipe, and says how near it comes.\n\n"
+        "Exact (exit code 0): every voxel is the same. Close (3): what is left could be rounding. Different (4).\n"
+        "Stopped at any time, the same command goes on from what is in DIR."
+    )
+    parser = _command(commands, "regenerate", text)
+    parser.add_argument("source", metavar="SOURCE", help="folder of the data set, its URL, or org/name@v1.0.0")
+    output = "folder of the new data set; without it, only the comparison is left"
+    parser.add_argument("-o", "--output", metavar="DIR", help=output)
+    samples = "only these: ids, or positions in the planned cohort (the column index)"
+    parser.add_argument("--samples", metavar="17,42", help=samples)
+    parser.add_argument("--split", metavar="NAME", help="only samples of this split")
+    parser.add_argument("--where", metavar="EXPR", help="only samples for which this is true")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _repair(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Mends what is missing or damaged of a data set.\n\n"
+        "From its spare copies, from --from, or made again from its recipe; nothing is accepted but the very bytes "
+        "that the\nmanifest names. Exit code 1 if something is left."
+    )
+    parser = _command(commands, "repair", text)
+    _path(parser)
+    source = "a copy of the data set to fetch from: a folder, its URL, or org/name@v1.0.0"
+    parser.add_argument("--from", dest="source", metavar="SOURCE", help=source)
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _preview(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

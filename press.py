@@ -35,7 +35,17 @@ if TYPE_CHECKING:
 
     AnyRecipe: TypeAlias = Recipe | Mapping[str, Any] | str | os.PathLike[str]
 
-__all__ = ["Pressed", "Proof", "available_cpus", "fulfil", "generate", "next_version", "sample", "succeed"]
+__all__ = [
+    "Pressed",
+    "Proof",
+    "available_cpus",
+    "fulfil",
+    "generate",
+    "next_version",
+    "sample",
+    "succeed",
+    "write_card",
+]
 
 _CARD_NAME = "README.md"
 _CARD_SCRATCH = ".voxpress-card"
@@ -131,7 +141,7 @@ def fulfil(
     workers = available_cpus() if workers is None else workers
     run = make(order, target, people_folder=folder, workers=workers, progress=progress)
     cohort = open_store(target)
-    _write_card(cohort, order)
+    write_card(cohort, order)
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
 
 
@@ -191,7 +201,7 @@ def succeed(
     cohort = open_store(Path(target))
     found = diff(plan.source, cohort)
     _write_changelog(cohort, plan.source, found)
-    _write_card(cohort, plan.recipe, change_points(found))
+    write_card(cohort, plan.recipe, change_points(found))
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
 
 
@@ -236,7 +246,7 @@ def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tu
     return recipe if isinstance(recipe, Recipe) else recipe_from(recipe, folder=folder), folder
 
 
-def _write_card(cohort: Cohort, recipe: Recipe, changes: str = "") -> None:
+def write_card(cohort: Cohort, recipe: Recipe, changes: str = "") -> None:
     """Writes the card once: from then on it belongs to the publisher, who edits it."""
     if (cohort.path / _CARD_NAME).exists():
         return

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import StoreExistsError
 from ..store import FORMAT_VERSION, MANIFEST_NAME, Manifest, differences, refuse_foreign
 from .arrays import specs_of
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from .journal import ShardRecord
     from .recipe import Recipe
 
-__all__ = ["PEOPLE_NAME", "RECIPE_NAME", "Progress", "Run", "generate", "plan_jobs"]
+__all__ = ["PEOPLE_NAME", "RECIPE_NAME", "Progress", "Run", "generate", "plan_jobs", "row_of"]
 
 RECIPE_NAME = "recipe.yaml"
 PEOPLE_NAME = "people.csv"
@@ -72,6 +74,7 @@ def generate(
     arrange: Callable[[Sequence[ShardJob]], Sequence[ShardJob]] | None = None,
     inherit: Callable[[ShardJob, Path], ShardRecord | None] | None = None,
     lock: Mapping[str, Mapping[str, str]] | None = None,
+    rows: Sequence[int] | None = None,
 ) -> Run:
     """Makes the data set of a recipe.
 
@@ -89,6 +92,7 @@ def generate(
         inherit: given a shard and a folder for temporary files, puts its files into the target and gives its record, or
             None if it is to be made.
         lock: groups that the lock of the manifest has beside those of what is installed.
+        rows: only these of the cohort; those of a split close up. `lock` must say so.
 
     Raises:
         RecipeError: the recipe does not fit the backend.
@@ -120,8 +124,10 @@ def generate(
         if (target / MANIFEST_NAME).exists():  # another run has finished it while this one was waiting for its turn
             return Run(manifest=_finished(target, beside, lock), made=0, ignored_columns=plan.ignored_columns)
         committed = journal.begin(order)
-        jobs = [job for job in plan_jobs(plan) if (job.split, job.number) not in committed]
-        report = _Reporter(plan.rows, plan.rows - sum(len(job.rows) for job in jobs), progress)
+        planned = plan_jobs(plan, rows)
+        jobs = [job for job in planned if (job.split, job.number) not in committed]
+        samples = sum(len(job.rows) for job in planned)
+        report = _Reporter(samples, samples - sum(len(job.rows) for job in jobs), progress)
         inherited = _inherited(jobs, inherit, journal, report) if inherit else {}
         jobs = [job for job in jobs if (job.split, job.number) not in inherited]
         maker = ShardMaker(load=load, specs=specs, seed=recipe.seed, target=target)
@@ -141,17 +147,28 @@ def generate(
     return Run(manifest=manifest, made=sum(len(job.rows) for job in jobs), ignored_columns=plan.ignored_columns)
 
 
-def plan_jobs(plan: CohortPlan) -> list[ShardJob]:
-    """The shards of a cohort, with all that a worker needs to know."""
-    return [
-        ShardJob(split=shard.split, number=shard.number, rows=tuple(_row(plan, index) for index in shard.indices))
-        for shard in plan.shards()
-    ]
+def plan_jobs(plan: CohortPlan, rows: Sequence[int] | None = None) -> list[ShardJob]:
+    """The shards of a cohort, with all that a worker needs to know.
+
+    Args:
+        plan: the cohort.
+        rows: only these, closed up in the slots of their splits; None for all.
+    """
+    chosen = np.arange(plan.rows) if rows is None else np.unique(np.asarray(rows, np.int64))
+    size, jobs = plan.shard_samples, []
+    for number, split in enumerate(plan.splits):
+        members = chosen[plan.split[chosen] == number].tolist()
+        slots = [row_of(plan, index, slot) for slot, index in enumerate(members)]
+        jobs += [
+            ShardJob(split=split, number=start // size, rows=tuple(slots[start : start + size]))
+            for start in range(0, len(slots), size)
+        ]
+    return jobs
 
 
-def _row(plan: CohortPlan, index: int) -> Row:
-    order = plan.order(index)
-    return Row(sample_id=plan.sample_id(index), index=index, slot=int(plan.slot[index]), conditions=order.conditions)
+def row_of(plan: CohortPlan, index: int, slot: int) -> Row:
+    """A row of a cohort, to be put into a slot of its split."""
+    return Row(sample_id=plan.sample_id(index), index=index, slot=slot, conditions=plan.order(index).conditions)
 
 
 def _inherited(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .journal import ShardRecord
     from .recipe import Recipe
 
-__all__ = ["finish", "schema_of"]
+__all__ = ["finish", "row_groups", "schema_of", "zarr_files"]
 
 
 def finish(
@@ -60,14 +60,17 @@ def finish(
     files: dict[str, FileRecord] = {path: file for record in records for path, file in record.files.items()}
     for path, data in beside.items():
         files[path] = write_atomic(target / path, data, scratch=scratch)
-    splits, marks, schema = {}, _marks(recipe, backend), schema_of(backend)
+    splits = {}
     for split in recipe.splits:
         shards = sorted((record for record in records if record.split == split), key=lambda record: record.number)
         if shards:
             splits[split] = _sizes(shards, recipe.shards.samples)
-            groups = [pa.Table.from_pylist(list(shard.rows), schema=schema) for shard in shards]
-            files |= write_table(target, split, groups, scratch=scratch)
-            files |= _write_zarr(target, split, splits[split], shards, specs=specs, marks=marks, scratch=scratch)
+            files |= write_table(target, split, row_groups(shards, backend), scratch=scratch)
+            holes = sorted(rejection.slot for shard in shards for rejection in shard.rejected)
+            for path, data in zarr_files(
+                split, splits[split], holes, recipe=recipe, backend=backend, specs=specs
+            ).items():
+                files[path] = write_atomic(target / path, data, scratch=scratch)
     manifest = Manifest(
         name=recipe.name,
         version=recipe.version,
@@ -82,6 +85,43 @@ def finish(
     return manifest
 
 
+def row_groups(shards: Sequence[ShardRecord], backend: Backend) -> list[pa.Table]:
+    """The rows of each shard, as they are written. Pure.
+
+    Args:
+        shards: records of the shards of one split, in order.
+        backend: that made the samples.
+    """
+    schema = schema_of(backend)
+    return [pa.Table.from_pylist(list(shard.rows), schema=schema) for shard in shards]
+
+
+def zarr_files(
+    split: str,
+    sizes: SplitRecord,
+    holes: Sequence[int],
+    *,
+    recipe: Recipe,
+    backend: Backend,
+    specs: Mapping[str, ArraySpec],
+) -> dict[str, bytes]:
+    """The Zarr metadata of a split: path in the store → content. Pure.
+
+    Args:
+        split: its name.
+        sizes: of it.
+        holes: slots without a sample, ascending.
+        recipe: names the data set, as every array does.
+        backend: names where the samples come from.
+        specs: of the arrays.
+    """
+    marks = _marks(recipe, backend)
+    documents = {group_zarr_json_path(split): group_document(marks)}
+    for name, spec in specs.items():
+        documents[array_zarr_json_path(split, name)] = array_document(spec, sizes.slots, holes, marks)
+    return {path: document_bytes(document) for path, document in documents.items()}
+
+
 def _sizes(shards: Sequence[ShardRecord], shard_samples: int) -> SplitRecord:
     samples = sum(len(shard.rows) for shard in shards)
     slots = samples + sum(len(shard.rejected) for shard in shards)
@@ -93,26 +133,6 @@ def schema_of(backend: Backend) -> pa.Schema:
     conditions = {condition.name: condition.kind for condition in backend.conditions}
     kinds = {output.name: output.kind for output in backend.outputs}
     return rows_schema(conditions, [measure.name for measure in backend.measures], kinds)
-
-
-def _write_zarr(
-    target: Path,
-    split: str,
-    sizes: SplitRecord,
-    shards: Sequence[ShardRecord],
-    *,
-    specs: Mapping[str, ArraySpec],
-    marks: Mapping[str, Any],
-    scratch: Path,
-) -> dict[str, FileRecord]:
-    holes = sorted(rejection.slot for shard in shards for rejection in shard.rejected)
-    documents = {group_zarr_json_path(split): group_document(marks)}
-    for name, spec in specs.items():
-        documents[array_zarr_json_path(split, name)] = array_document(spec, sizes.slots, holes, marks)
-    return {
-        path: write_atomic(target / path, document_bytes(document), scratch=scratch)
-        for path, document in documents.items()
-    }
 
 
 def _marks(recipe: Recipe, backend: Backend) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptError, FormatError, UnsafePathError, VoxpressError
@@ -82,23 +82,30 @@ def verify(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
             all else is a `Problem`.
     """
     cohort, damage = open_vouched(path)
-    report = check(cohort, progress=progress)
-    if damage is None:
-        return report
-    samples = Affected(cohort.path, cohort.manifest).by(MANIFEST_NAME)
-    problem = Problem(kind=damage.kind, path=MANIFEST_NAME, samples=samples, message=str(damage))
-    return replace(report, problems=(problem, *report.problems))
+    return check(cohort, damage, progress=progress)
 
 
-def check(cohort: Cohort, *, progress: Progress | None = None) -> VerifyReport:
-    """Hold a folder against the manifest that it should have, as `verify` does, but for the manifest itself."""
+def check(cohort: Cohort, damage: CorruptError | None = None, *, progress: Progress | None = None) -> VerifyReport:
+    """Hold a folder against the manifest that it should have, as `verify` does.
+
+    Args:
+        cohort: by that manifest.
+        damage: what is wrong with the manifest that is there.
+        progress: as for `verify`.
+    """
     files = {**cohort.manifest.files, **spare_files(cohort.manifest)}
     total = sum(record.bytes for record in files.values())
-    problems = [*_check_files(cohort, files, total, progress), *_unlisted(cohort, files)]
+    problems = [*_told(cohort, damage), *_check_files(cohort, files, total, progress), *_unlisted(cohort, files)]
     broken = {problem.path for problem in problems}
     problems += [*_check_arrays(cohort, broken), *_check_rows(cohort, broken)]
     samples = sum(split.samples for split in cohort.manifest.splits.values())
     return VerifyReport(files=len(files), bytes=total, samples=samples, problems=tuple(problems))
+
+
+def _told(cohort: Cohort, damage: CorruptError | None) -> Iterator[Problem]:
+    if damage is not None:
+        samples = Affected(cohort.path, cohort.manifest).by(MANIFEST_NAME)
+        yield Problem(kind=damage.kind, path=MANIFEST_NAME, samples=samples, message=str(damage))
 
 
 def _check_files(

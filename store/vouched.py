@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-__all__ = ["open_vouched"]
+__all__ = ["manifest_damage", "open_vouched"]
 
 
 def open_vouched(path: str | os.PathLike[str]) -> tuple[Cohort, CorruptError | None]:
@@ -42,7 +42,7 @@ def open_vouched(path: str | os.PathLike[str]) -> tuple[Cohort, CorruptError | N
             # two are none: nothing says which of them the folder belongs to
             copies = [copy for digest in spared_manifests(source.root) if (copy := _copy(source.root, digest))]
             if len(copies) == 1:
-                return Cohort(OpenStore(source, copies[0])), _told(error)
+                return Cohort(OpenStore(source, copies[0])), manifest_damage(error)
         raise
     # raises for one that is elsewhere
     _ = cohort.path
@@ -60,7 +60,8 @@ def _copy(root: Path, digest: str) -> Manifest | None:
     return manifest if manifest.digest == digest else None
 
 
-def _told(error: VoxpressError) -> CorruptError:
+def manifest_damage(error: VoxpressError) -> CorruptError:
+    """What opening a data set raised, as what it tells of its `voxpress.json`."""
     if isinstance(error, StoreNotFoundError):
         return CorruptError(f"{MANIFEST_NAME} is missing; {ADVICE}", kind="missing", path=MANIFEST_NAME)
     if isinstance(error, CorruptError):
