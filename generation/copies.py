@@ -6,21 +6,16 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptError, UnsafePathError, VoxpressError
-from ..store import MANIFEST_NAME, FileRecord, hash_file, safe_path, spare_files
+from ..store import MANIFEST_NAME, hash_file, safe_path
 from ..store.files import check_record, file_size, read_whole
 from ..store.layout import spare_manifest_path
+from ..store.spare import expected_files
 
 if TYPE_CHECKING:
-    from ..store import Cohort, Manifest
+    from ..store import Cohort
     from ..store.sources import LocalSource
 
-__all__ = ["Copies", "SparedSource", "expected_files"]
-
-
-def expected_files(manifest: Manifest) -> dict[str, FileRecord]:
-    """Every file that a data set should have, its manifest and the spare copies included: path → size and digest."""
-    itself = FileRecord(len(manifest.to_bytes()), manifest.digest)
-    return {MANIFEST_NAME: itself, **manifest.files, **spare_files(manifest)}
+__all__ = ["Copies", "SparedSource"]
 
 
 class Copies:

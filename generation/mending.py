@@ -11,7 +11,8 @@ from ..store import Cohort, safe_path, write_atomic
 from ..store.files import check_record
 from ..store.opened import OpenStore
 from ..store.sources import LocalSource
-from .copies import Copies, SparedSource, expected_files
+from ..store.spare import expected_files
+from .copies import Copies, SparedSource
 from .original import original_order
 from .remaking import Remaker
 

@@ -6,7 +6,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from .files import files_below
-from .layout import CARD_NAME, MANIFEST_NAME, is_editable
+from .layout import CARD_NAME, MANIFEST_NAME, is_editable, is_spare
+from .spare import expected_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ class Phase(IntEnum):
 
 def is_unlisted(relative: str) -> bool:
     """Whether a file belongs to a store though its manifest does not list it."""
-    return is_editable(relative)
+    return is_editable(relative) or is_spare(relative)
 
 
 def phase_of(relative: str) -> Phase:
@@ -42,11 +43,11 @@ def phase_of(relative: str) -> Phase:
 def published_files(root: Path, manifest: Manifest) -> dict[str, Phase]:
     """All files of a store that a published version has → when they are published, in that order.
 
-    These are the manifest, the files that it lists, and of those that it must not list what is there.
+    These are the manifest, the files that it lists, the spare copies, and of what may be edited that which is there.
 
     Args:
         root: folder of the store.
         manifest: of the store.
     """
-    paths = {*manifest.files, MANIFEST_NAME, *(path for path in files_below(root) if is_unlisted(path))}
+    paths = {*expected_files(manifest), *(path for path in files_below(root) if is_editable(path))}
     return {path: phase_of(path) for path in sorted(paths, key=lambda path: (phase_of(path), path))}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .manifest import Manifest
 
-__all__ = ["check_manifest_is_spared", "seal", "spare_files", "spared", "spared_manifests"]
+__all__ = ["check_manifest_is_spared", "expected_files", "seal", "spare_files", "spared", "spared_manifests"]
 
 
 def spared(manifest: Manifest) -> tuple[str, ...]:
@@ -44,6 +44,12 @@ def spare_files(manifest: Manifest) -> dict[str, FileRecord]:
         return {}
     copies = {spare_path(manifest.files[path].sha256): manifest.files[path] for path in spared(manifest)}
     return copies | {spare_manifest_path(manifest.digest): FileRecord(len(manifest.to_bytes()), manifest.digest)}
+
+
+def expected_files(manifest: Manifest) -> dict[str, FileRecord]:
+    """Every file that a data set should have, its manifest and the spare copies included: path → size and digest."""
+    itself = FileRecord(len(manifest.to_bytes()), manifest.digest)
+    return {MANIFEST_NAME: itself, **manifest.files, **spare_files(manifest)}
 
 
 def seal(target: Path, manifest: Manifest, *, scratch: Path) -> None:

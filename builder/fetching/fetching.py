@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ...errors import QueryError, StoreExistsError
-from ...store import MANIFEST_NAME, Manifest, WorkFolder, differences, refuse_foreign, write_atomic
+from ...store import MANIFEST_NAME, Manifest, WorkFolder, differences, refuse_foreign, seal
 from ...store.copied_files import copy_card
 from ...store.layout import CARD_NAME, EDITABLE_FILES
 from ...store.opening import open_source
@@ -166,7 +166,7 @@ class _Order:
             copy_card(source, manifest, work, "" if self._whole else self._note.text)
             for name in sorted(EDITABLE_FILES - {CARD_NAME}) if self._whole else ():
                 copy_text(source, name, target, scratch=work.scratch)
-            write_atomic(target / MANIFEST_NAME, manifest.to_bytes(), scratch=work.scratch)
+            seal(target, manifest, scratch=work.scratch)
             work.clear()
         return manifest, True
 

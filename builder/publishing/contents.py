@@ -13,6 +13,7 @@ from ...store import open as open_store
 from ...store.files import files_below
 from ...store.layout import is_editable
 from ...store.published import Phase, phase_of, published_files
+from ...store.spare import expected_files
 from ...store.verify import verify
 from ...store.versions import is_tag
 
@@ -125,9 +126,9 @@ def refuse_broken(contents: Contents, progress: Progress | None = None) -> None:
     Raises:
         CorruptError: something is wrong; the message names the files.
     """
-    total = sum(record.bytes for manifest in contents.stores.values() for record in manifest.files.values())
+    total = sum(file.record.bytes for file in contents.files if file.listed)
     done = 0
-    for folder, manifest in contents.stores.items():
+    for folder in contents.stores:
         report = verify(contents.root / folder, progress=_after(done, total, progress))
         if report.problems:
             shown = "; ".join(problem.message for problem in report.problems[:_MOST_SHOWN])
@@ -138,7 +139,7 @@ def refuse_broken(contents: Contents, progress: Progress | None = None) -> None:
             )
             first = report.problems[0]
             raise CorruptError(msg, kind=first.kind, path=_in(folder, first.path), samples=first.samples)
-        done += sum(record.bytes for record in manifest.files.values())
+        done += report.bytes
 
 
 def _after(done: int, total: int, progress: Progress | None) -> Progress | None:
@@ -198,12 +199,9 @@ def _named(stores: Mapping[str, Manifest], tag: str | None) -> tuple[str, str]:
 
 
 def _files(root: Path, folder: str, manifest: Manifest) -> Iterator[PublishedFile]:
+    expected = expected_files(manifest)
     for path in published_files(root / folder, manifest):
-        record = manifest.files.get(path)
-        if path == MANIFEST_NAME:
-            data = manifest.to_bytes()
-            record = FileRecord(len(data), manifest.digest)
-        yield _file(root, _in(folder, path), record, in_store=path)
+        yield _file(root, _in(folder, path), expected.get(path), in_store=path)
 
 
 def _file(root: Path, path: str, record: FileRecord | None, *, in_store: str | None = None) -> PublishedFile:
