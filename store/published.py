@@ -24,7 +24,9 @@ class Phase(IntEnum):
     TABLE = 1
     BESIDE = 2
     """Recipe, people, quality report and whatever else people read."""
-    SEAL = 3
+    SPARE = 3
+    """Spare copies: apart from what they are copies of, so that storage which knows that need not be sent it again."""
+    SEAL = 4
     """Manifest and card: with them the version is there."""
 
 
@@ -37,6 +39,8 @@ def phase_of(relative: str) -> Phase:
     """Phase of a file of a store."""
     if relative in {MANIFEST_NAME, CARD_NAME}:
         return Phase.SEAL
+    if is_spare(relative):
+        return Phase.SPARE
     return {"volumes": Phase.VOLUMES, "metadata": Phase.TABLE}.get(relative.partition("/")[0], Phase.BESIDE)
 
 

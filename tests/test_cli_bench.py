@@ -107,7 +107,7 @@ def test_a_cache_limit_below_one_shard_is_a_mistake(say, sealed_store, tmp_path)
     assert "largest shard" in said.err
 
 
-@pytest.mark.parametrize("path", ["nothing", "ftp://example.org/x"])
+@pytest.mark.parametrize("path", ["nothing", "nosuch://example.org/x"])
 def test_what_is_not_there_or_no_address_is_a_mistake(say, tmp_path, path) -> None:
     said = say("bench", tmp_path / path if "://" not in path else path)
     assert said.code == 2

@@ -199,13 +199,14 @@ def test_an_older_manifest_goes_first(root, tmp_path) -> None:
     old, new = read_contents(root), read_contents(next_version(root, tmp_path / "next"))
     tree = {file.path: remote(file) for file in old.files} | {"LICENSE": RemoteFile(bytes=1, blob_id="", sha256=None)}
     stale = stale_files(new.files, tree, {"LICENSE"})
-    assert all("validation" in path for path in stale)
-    first, last = plan_commits(new.files, tree, stale)
+    assert all("validation" in path or path.startswith("spare/") for path in stale)
+    first, spares, last = plan_commits(new.files, tree, stale)
     assert first.delete == ("voxpress.json",)
     assert [file.path for file in first.add] == ["volumes/train.zarr/image/c.1.0.0.0"]
+    assert {file.path.partition("/")[0] for file in spares.add} == {"spare"}
     assert [file.path for file in last.add] == ["README.md", "voxpress.json"]
     assert last.delete == tuple(stale)
-    assert len(stale) == len(old.files) - len(new.files)
+    assert len(stale) == len(old.files) - len(new.files) + len(spares.add)
 
 
 def test_the_same_size_is_not_the_same_file(root) -> None:

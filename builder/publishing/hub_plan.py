@@ -112,7 +112,8 @@ def plan_commits(
     if not missing and not stale:
         return []
     bound = max(_COMMIT_BYTES, sum(file.record.bytes for file in missing) // _MOST_COMMITS)
-    body = _groups([file for file in missing if file.phase < Phase.SEAL], bound)
+    body = _groups([file for file in missing if file.phase < Phase.SPARE], bound)
+    body += _groups([file for file in missing if file.phase == Phase.SPARE], bound)
     seal = tuple(file for file in missing if file.phase == Phase.SEAL)
     commits = [CommitPlan(add=tuple(group)) for group in body]
     if commits:

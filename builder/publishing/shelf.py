@@ -198,7 +198,7 @@ class _Shelf:
         """Send files by phase; the manifests last of all."""
         teller = Teller(tuple(missing), self._tell)
         card = [file for file in missing if file.phase == Phase.SEAL and not _is_manifest(file.path)]
-        for phase in (Phase.VOLUMES, Phase.TABLE, Phase.BESIDE):
+        for phase in sorted(set(Phase) - {Phase.SEAL}):
             self._send([file for file in missing if file.phase == phase], teller)
         self._send(card, teller)
         self._check(self.there())
