@@ -63,7 +63,8 @@ def same_voxels(one, other) -> None:
 def test_a_version_is_there_beside_the_others(target, stores) -> None:
     first, second = stores
     done = publish(first, target)
-    assert (done.address, done.finished_before, len(done.missing)) == (f"{target}@v1.0.0", False, 19)
+    assert (done.address, done.finished_before) == (f"{target}@v1.0.0", False)
+    assert len(done.missing) == len(contents(first))
     same_voxels(store.open(target), store.open(first))
     assert publish(second, target).address == f"{target}@v2.0.0"
     assert store.open(target).manifest.digest == store.open(second).manifest.digest

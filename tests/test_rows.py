@@ -22,7 +22,7 @@ def test_one_row_group_a_shard_even_where_all_are_holes(tmp_path) -> None:
 def test_the_schema_says_synthetic_and_nothing_of_any_library(tmp_path) -> None:
     tagged = rows(0).replace_schema_metadata({"huggingface": "{}", "pandas": "{}"})
     store.write_rows(tmp_path / "a.parquet", [tagged], scratch=tmp_path)
-    assert pq.read_schema(tmp_path / "a.parquet").metadata == {b"synthetic": b"true", b"voxpress_format": b"2"}
+    assert pq.read_schema(tmp_path / "a.parquet").metadata == {b"synthetic": b"true", b"voxpress_format": b"3"}
 
 
 def test_values_survive(tmp_path) -> None:
