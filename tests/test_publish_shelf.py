@@ -18,6 +18,7 @@ from static_server import static_server
 from tiny_factory import contents
 
 from voxpress import store
+from voxpress.builder import load_dataset
 from voxpress.builder.fetching import fetch
 from voxpress.builder.publishing import publish
 from voxpress.builder.publishing.object_place import ObjectPlace
@@ -297,3 +298,17 @@ def test_training_reads_a_bucket(bucket, stores) -> None:
     stream = VolumeStream(store.open(f"{bucket}/brains@v1.0.0"), batch_size=3, keys=("label",), shuffle=True, seed=0)
     seen = [sample for batch in stream for sample in batch["sample_id"]]
     assert sorted(seen) == store.open(stores[0]).table["sample_id"].to_pylist()
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["map", "stream"])
+def test_a_version_is_loaded_from_where_it_lies(target, stores, tmp_path, streaming) -> None:
+    first, second = stores
+    for root in stores:
+        publish(root, target)
+    for address, root in ((f"{target}@v1.0.0", first), (target, second)):
+        rows = load_dataset(address, split="train", streaming=streaming, cache_dir=tmp_path / "cache")
+        expected = store.open(root).split("train")
+        found = list(rows)
+        assert [row["sample_id"] for row in found] == expected.table["sample_id"].to_pylist()
+        for number, row in enumerate(found):
+            np.testing.assert_array_equal(row["label"].numpy(), expected.read(number, "label"))
