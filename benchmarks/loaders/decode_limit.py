@@ -33,7 +33,8 @@ def decode_only(folder: Path) -> Callable[[], Iterator[torch.Tensor]]:
     # without the checksum, which is the last of the chain
     unpack = _Unpack(decoder(replace(spec, codecs=spec.codecs[:-1])), spec.chunk, spec.grid)
     samples: list[Sample] = []
-    for path in sorted(folder.rglob("c.*")):
+    # by number, as the last one may have holes at its end
+    for path in sorted(folder.rglob("c.*"), key=lambda path: int(path.name.split(".")[1])):
         data = np.fromfile(path, np.uint8)
         index = vp.store.parse_index(spec, data[-vp.store.index_bytes(spec) :].tobytes(), len(data))
         samples += [_packed(data, entries) for entries in index.astype(np.int64)]
