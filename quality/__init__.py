@@ -1,7 +1,9 @@
-"""What judges: quick checks of one sample before it is written."""
+"""What judges: checks of one sample, features of many, and what is measured from them."""
 
 from __future__ import annotations
 
 from .sample import MEANINGS, check_sample
+from .scores import Interval, Score, Verdict, not_run
+from .volume import Volume, volume_of
 
-__all__ = ["MEANINGS", "check_sample"]
+__all__ = ["MEANINGS", "Interval", "Score", "Verdict", "Volume", "check_sample", "not_run", "volume_of"]
