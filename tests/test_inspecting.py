@@ -15,10 +15,10 @@ from tiny_features import Tones
 
 from voxpress import store
 from voxpress.errors import CorruptError, StoreExistsError, StoreNotFoundError
-from voxpress.quality import inspecting, volume_of
+from voxpress.quality import volume_of
 from voxpress.quality.features.standard import standard_extractors
 from voxpress.quality.features.table import feature_files, read_features
-from voxpress.quality.inspecting import SAMPLES_NAME, inspect_store, read_reasons
+from voxpress.quality.inspecting import SAMPLES_NAME, inspect_store, inspection, read_reasons
 
 
 def expected(cohort: store.Cohort, row: int) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_only_what_is_new_is_computed(tiny_store, tmp_path):
 
 
 def test_an_inspection_that_was_stopped_goes_on(tiny_store, tmp_path, monkeypatch):
-    monkeypatch.setattr(inspecting, "piece_rows", lambda voxels: 2)
+    monkeypatch.setattr(inspection, "piece_rows", lambda voxels: 2)
     extractor = Tones(tmp_path / "log")
 
     def stop(done: int, total: int) -> None:
@@ -142,7 +142,7 @@ def test_damaged_voxels_are_named(tiny_store):
 
 def test_features_that_are_missing_stale_or_others_are_told(tiny_store):
     cohort = store.open(tiny_store)
-    with pytest.raises(StoreNotFoundError, match="there is no quality/features/train-00000.*voxpress qa"):
+    with pytest.raises(StoreNotFoundError, match=r"there is no quality/features/train-00000.*voxpress qa"):
         read_features(cohort, Tones())
     inspect_store(cohort, [Tones()])
     with pytest.raises(StoreNotFoundError, match="are tones/1"):
