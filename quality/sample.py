@@ -65,10 +65,9 @@ def _patterns(values: NDArray[np.float32], spec: ArraySpec, *, brain: bool) -> I
     if brain:
         yield from pieces(filled)
         yield from left_right_mirror(values, filled)
-    # a plane that dropped out is a jump too, and says more
-    dropped = tuple(slice_dropout(values, spec.offset))
-    yield from dropped or seams(values, filled)
-    yield from lattice(values, filled)
+    # a plane that dropped out is a jump too, and so is each step of a pattern; they say more
+    jumps = (*slice_dropout(values, spec.offset), *lattice(values, filled))
+    yield from jumps or seams(values, filled)
 
 
 def _anatomy(

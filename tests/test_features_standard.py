@@ -64,33 +64,36 @@ def test_the_smallest_volumes_are_taken(extractor):
 @pytest.mark.parametrize("extractor", EXTRACTORS[:4], ids=NAMES[:4])
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((8, 8, 8)), np.where(np.arange(512).reshape(8, 8, 8) == 9, np.nan, 1.0), np.ones((8, 8, 8))],
-    ids=["empty", "NaN", "constant"],
+    [np.zeros((8, 8, 8)), np.where(np.arange(512).reshape(8, 8, 8) == 9, np.nan, 1.0)],
+    ids=["empty", "NaN"],
 )
 def test_what_cannot_be_embedded_is_a_value_error(extractor, image):
     volume = Volume(image=image.astype(np.float32), affine=np.eye(4), background=0.0)
-    if extractor.name == "random_conv" and np.isfinite(image).all() and image.any():
-        pytest.skip("a constant body is a body")
-    with pytest.raises(ValueError, match=r"nothing but background|NaN|vary|three"):
+    with pytest.raises(ValueError, match=r"nothing but background|NaN"):
         extractor.embed(volume)
 
 
 def test_the_weights_are_the_same_for_ever():
     digest = hashlib.sha256(b"".join(layer.tobytes() for layer in weights(0))).hexdigest()
-    assert digest == "PIN"
+    assert digest == "cc2706a8a3f7d3e5c3d4348a592438f1397c2c8ea61fb1c4cd8e5ab07c485f9b"
     assert [layer.shape for layer in weights(0)] == [(32, 1, 3, 3, 3), (64, 32, 3, 3, 3), (128, 64, 3, 3, 3)]
     assert RandomConv(1).feature_id != RandomConv(0).feature_id
     assert not np.array_equal(weights(1)[0], weights(0)[0])
 
 
-def test_blur_and_noise_move_the_random_features_more_than_another_brain_does():
-    extractor, image = RandomConv(), brain.made().volumes["image"]
-    here = extractor.embed(brain.volume())
-    other = np.abs(extractor.embed(brain.volume(8)) - here).mean()
-    blurred = np.abs(extractor.embed(brain.of(brain.blurred(image, 1.0))) - here).mean()
-    noisy = np.abs(extractor.embed(brain.of(brain.noisier(image, 0.06))) - here).mean()
-    assert blurred > 2 * other
-    assert noisy > 2 * other
+def test_blur_and_noise_shift_the_random_features_of_a_set_and_another_set_does_not():
+    extractor = RandomConv()
+    images = [brain.made(seed).volumes["image"] for seed in range(7, 13)]
+
+    def shift(one, other) -> float:
+        """How far the means of two sets are apart, in deviations of a sample: the median over features."""
+        here, there = (np.stack([extractor.embed(brain.of(image)) for image in some]) for some in (one, other))
+        apart = np.abs(there.mean(axis=0) - here.mean(axis=0))
+        return float(np.median(apart / np.maximum(here.std(axis=0, ddof=1), 1e-6)))
+
+    unchanged = shift(images[:3], images[3:])
+    assert shift(images, [brain.blurred(image, 1.0) for image in images]) > 1.5 * unchanged
+    assert shift(images, [brain.noisier(image, 0.06) for image in images]) > 1.5 * unchanged
 
 
 def test_the_spectrum_of_a_wave_is_in_its_shell():
@@ -110,7 +113,7 @@ def test_power_is_conserved_by_the_shares():
     # white noise has as much power at every frequency that the grid has (up to 0.25 cycles per mm)
     assert shells[1:12] == pytest.approx(shells[1:12].mean(), rel=0.2)
     assert shells[22:].max() == 0
-    assert power_of(white).high_share == pytest.approx(1 - 4 / 3 * np.pi / 8, abs=0.02)
+    assert power_of(white).high_share == pytest.approx(1 - 4 / 3 * np.pi / 64, abs=0.01)
 
 
 def test_blur_and_noise_are_seen_in_the_spectrum():
@@ -118,11 +121,11 @@ def test_blur_and_noise_are_seen_in_the_spectrum():
     here = RadialSpectrum().embed(brain.volume())
     other = RadialSpectrum().embed(brain.volume(8))
     blurred = RadialSpectrum().embed(brain.of(brain.blurred(image, 0.5)))
-    noisy = RadialSpectrum().embed(brain.of(brain.noisier(image, 0.03)))
-    high = slice(8, 12)
-    assert np.abs(other - here)[high].max() < 0.5
+    noisy = RadialSpectrum().embed(brain.of(brain.noisier(image, 0.06)))
+    high = slice(10, 20)
+    assert np.abs(other - here)[high].max() < 0.2
     assert (blurred - here)[high].max() < -0.5
-    assert (noisy - here)[high].min() > 0.5
+    assert (noisy - here)[high].min() > 0.3
 
 
 def test_the_volumes_of_labels_are_exact():

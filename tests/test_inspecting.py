@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -185,15 +186,7 @@ def test_a_table_is_of_at_most_128_files_a_split(sealed_store):
         ("train", 0, 4), ("train", 4, 3), ("train", 7, 2), ("validation", 9, 3),
     ]  # fmt: skip
     sizes = store.SplitRecord(slots=1000, samples=1000, shard_samples=4)
-    many = type(manifest)(
-        **{
-            **{name: getattr(manifest, name) for name in manifest.__slots__},
-            "splits": {"train": sizes},
-            "arrays": {
-                path: spec for path, spec in manifest.arrays.items() if path.startswith(store.group_path("train"))
-            },
-            "rejected": (),
-        }
-    )
+    arrays = {path: spec for path, spec in manifest.arrays.items() if path.startswith(store.group_path("train"))}
+    many = replace(manifest, splits={"train": sizes}, arrays=arrays, rejected=())
     assert len(feature_files(many)) == 128
     assert sum(file.rows for file in feature_files(many)) == 1000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny_anatomy as brain
@@ -121,12 +123,12 @@ def test_the_noise_of_a_scan_that_was_not_masked_is_no_fault():
 
 def test_what_is_no_brain_is_not_held_to_be_one():
     names = {value: f"structure {value}" for value in range(7)}
-    body = brain.specs()["label"]
-    specs = brain.specs() | {"label": type(body)(**{**{k: getattr(body, k) for k in body.__slots__}, "labels": names})}
-    damaged = image()
-    damaged[40:] = damaged[:40][::-1]
+    specs = {**brain.specs(), "label": replace(brain.specs()["label"], labels=names)}
+    damaged, map_ = image(), label()
+    damaged[40:], map_[40:] = damaged[:40][::-1], map_[:40][::-1]
+    assert reasons(damaged, map_) == ("LR_MIRROR",)
     assert not is_brain(specs, {"age": 70.0})
-    assert reasons(damaged, ordered={"age": 70.0}, specs=specs) == ()
+    assert reasons(damaged, map_, ordered={"age": 70.0}, specs=specs) == ()
     assert is_brain(specs, {"ventricular_volume_ml": 30.0})
 
 

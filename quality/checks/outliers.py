@@ -110,7 +110,7 @@ def _reasons(figures: FeatureSet, among: NDArray[np.float32]) -> dict[str, tuple
     # of histograms, the size of the difference of the cumulated shares: the Wasserstein distance in bins
     typical = np.median(there[:, count:], axis=0)
     apart, usual = (_distances(part[:, count:], typical) for part in (here, there))
-    spread = robust_z(apart[:, None], usual[:, None])[:, 0]
+    spread = _log_z(apart, usual)
     found: dict[str, tuple[str, ...]] = {}
     for row in np.flatnonzero((np.abs(scores) > _FAR).any(axis=1) | (spread > _FAR)).tolist():
         codes = [_code(name, float(score)) for name, score in zip(IQM, scores[row], strict=True) if abs(score) > _FAR]
@@ -122,6 +122,15 @@ def _reasons(figures: FeatureSet, among: NDArray[np.float32]) -> dict[str, tuple
 def _distances(histograms: NDArray[np.float64], typical: NDArray[np.float64]) -> NDArray[np.float64]:
     apart: NDArray[np.float64] = np.abs(np.cumsum(histograms - typical, axis=1)).sum(axis=1)
     return apart
+
+
+def _log_z(values: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As `robust_z`, of logarithms, as sizes are skewed; 0 for what is less than twice the median."""
+    here, there = (np.log(np.maximum(each, np.finfo(np.float32).eps)) for each in (values, among))
+    middle = np.median(there)
+    least = np.log(2)
+    spread = max(_MAD * float(np.median(np.abs(there - middle))), least / _FAR)
+    return np.where(here - middle > least, (here - middle) / spread, 0.0)
 
 
 def _code(figure: str, score: float) -> str:

@@ -48,8 +48,8 @@ bright one. `deep_*_ml`: volume of a class more than 20 mm below the surface: in
 T1w, bright in T2w.
 """
 
-_SIZE_MM = (192.0, 224.0, 192.0)
-_SPACING_MM = 2.0
+_SIZE_MM = (192.0, 228.0, 192.0)
+_SPACING_MM = 3.0
 _DEEP_MM = 20.0
 _LEAST_BRIGHT = 0.01
 """Of the 98th percentile: what a canvas voxel must have to be body."""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RandomConv", "weights"]
 
-_SIZE_MM = (192.0, 224.0, 192.0)
-_SPACING_MM = 2.0
+_SIZE_MM = (192.0, 228.0, 192.0)
+_SPACING_MM = 3.0
 _CHANNELS = (1, 32, 64, 128)
 _KERNEL = 3
 

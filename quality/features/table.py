@@ -133,8 +133,11 @@ def write_feature_file(
     if rows.num_rows != file.rows:
         msg = f"{file.path} has {file.rows} rows, got {rows.num_rows}"
         raise ValueError(msg)
-    rows = rows.replace_schema_metadata(_metadata(manifest_sha256, extractors))
-    names = [name for name in rows.column_names if name != "sample_id"]
+    columns: dict[str, Any] = {"sample_id": rows["sample_id"].combine_chunks()}
+    # packed anew, so that the same vectors give the same bytes wherever they come from
+    columns |= {each.name: packed(*unpacked(rows[each.name], each.width)) for each in extractors}
+    rows = pa.table(columns).replace_schema_metadata(_metadata(manifest_sha256, extractors))
+    names = [each.name for each in extractors]
     sink = pa.BufferOutputStream()
     # the bytes of numbers of one vector component are alike, which zstd makes something of only when they lie together
     with pq.ParquetWriter(

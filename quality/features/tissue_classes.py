@@ -36,12 +36,13 @@ def three_classes(values: NDArray[np.float32]) -> tuple[float, float]:
     total = np.concatenate([[0], np.cumsum(counts * centres)])
     first, second = np.triu_indices(_BINS, k=1)
     first, second = first[first > 0], second[first > 0]
-    between = sum(
-        _squared(total[b] - total[a], weight[b] - weight[a])
-        for a, b in ((np.zeros_like(first), first), (first, second), (second, np.full_like(first, _BINS)))
-    )
-    best = int(np.argmax(between))
-    return float(edges[first[best]]), float(edges[second[best]])
+    low_class = _squared(total[first], weight[first])
+    middle_class = _squared(total[second] - total[first], weight[second] - weight[first])
+    high_class = _squared(total[-1] - total[second], weight[-1] - weight[second])
+    between = low_class + middle_class + high_class
+    # between far classes many thresholds are as good: the middle of them
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
+    return float(edges[first[best]].mean()), float(edges[second[best]].mean())
 
 
 def _squared(total: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
