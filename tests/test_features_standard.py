@@ -89,7 +89,8 @@ def test_blur_and_noise_shift_the_random_features_of_a_set_and_another_set_does_
         """How far the means of two sets are apart, in deviations of a sample: the median over features."""
         here, there = (np.stack([extractor.embed(brain.of(image)) for image in some]) for some in (one, other))
         apart = np.abs(there.mean(axis=0) - here.mean(axis=0))
-        return float(np.median(apart / np.maximum(here.std(axis=0, ddof=1), 1e-6)))
+        # of the first two layers, which see details; the third sees shapes
+        return float(np.median((apart / np.maximum(here.std(axis=0, ddof=1), 1e-6))[:192]))
 
     unchanged = shift(images[:3], images[3:])
     assert shift(images, [brain.blurred(image, 1.0) for image in images]) > 1.5 * unchanged

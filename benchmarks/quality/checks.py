@@ -162,9 +162,8 @@ def main() -> None:
         for code, damage in DAMAGES.items()
     ]
     text = (
-        f"Machine: {machine()}. {count} brains of the atlas, 160×224×160 voxels of 1 mm, four contrasts in turn. Seconds "
-        "are of one "
-        "processor.\n\n" + table(["what", "median, s", "slowest, s"], costs) + "\n\n"
+        f"Machine: {machine()}. {count} brains of the atlas, 160×224×160 voxels of 1 mm, four contrasts in turn; "
+        "seconds of one core.\n\n" + table(["what", "median, s", "slowest, s"], costs) + "\n\n"
         f"Codes that sound ones of these got: {dict(false) or 'none'}.\n\n"
         + table(["code", "damage", "found", "also found"], hits)
     )

@@ -32,12 +32,16 @@ _TISSUES: Final = {
     "fluid": r"cerebrospinal|\bcsf\b|ventricle",
 }
 _ORDERS: Final = {
-    "T1w": ("fluid", "grey", "white"),
-    "T2w": ("white", "grey", "fluid"),
-    "FLAIR": ("fluid", "white", "grey"),
-    "FDG-PET": ("fluid", "white", "grey"),
+    "T1w": (("fluid", "grey"), ("grey", "white")),
+    "T2w": (("white", "grey"), ("grey", "fluid")),
+    "FLAIR": (("fluid", "white"), ("fluid", "grey")),
+    "FDG-PET": (("white", "grey"),),
 }
-"""Contrast → tissues from dark to bright."""
+"""Contrast → pairs of tissues, the darker one first.
+
+Left out are pairs that partial volume can turn round: cortex and white matter in FLAIR, which are nearly as bright, and
+fluid in PET, where sulci are narrower than the resolution.
+"""
 _BRAIN_CONDITIONS: Final = ("intracranial_volume_ml", "ventricular_volume_ml", "cortical_volume_ml", "brain_volume_ml")
 
 
@@ -138,13 +142,13 @@ def tissue_order(
         return
     step = 2 if min(image.shape) >= 64 else 1
     image, label = image[::step, ::step, ::step], label[::step, ::step, ::step]
-    medians = []
-    for tissue in _ORDERS[contrast]:
+    medians = {}
+    for tissue in {each for pair in _ORDERS[contrast] for each in pair}:
         values = [value for value, name in labels.items() if tissue_of(name) == tissue]
         chosen = image[np.isin(label, values)]
         if chosen.size < 8:
             return
-        medians.append(float(np.median(chosen)))
-    slack = _SLACK * max(map(abs, medians))
-    if any(darker > brighter + slack for darker, brighter in itertools.pairwise(medians)):
+        medians[tissue] = float(np.median(chosen))
+    slack = _SLACK * max(map(abs, medians.values()))
+    if any(medians[darker] > medians[brighter] + slack for darker, brighter in _ORDERS[contrast]):
         yield "TISSUE_ORDER"

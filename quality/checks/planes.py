@@ -54,7 +54,7 @@ def _dropped(means: NDArray[np.float64]) -> bool:
 
 
 def seams(values: NDArray[np.float32], filled: NDArray[np.bool_]) -> Iterator[str]:
-    """STITCH: the mean difference of two planes is 6 MAD above those of its neighbourhood, and 1.5 times its neighbours.
+    """STITCH: the mean difference of two planes is 1.5 times, and 6 MAD above, that of the next and of those around.
 
     Args:
         values: `(x, y, z)`.
@@ -86,10 +86,11 @@ def _has_jump(steps: NDArray[np.float64], counts: NDArray[np.int64]) -> bool:
     logs = np.log(steps[usable])
     # near the ends the shape of the body decides, and a plane of the body itself is wider than one step
     for place in range(_NEAR, len(logs) - _NEAR):
-        beside = np.r_[logs[place - _NEAR : place], logs[place + 1 : place + 1 + _NEAR]]
-        middle = np.median(beside)
-        spread = _MAD * np.median(np.abs(beside - middle))
+        sides = logs[place - _NEAR : place], logs[place + 1 : place + 1 + _NEAR]
+        # the two parts may differ in contrast, and each has a level of its own
+        middles = [float(np.median(side)) for side in sides]
+        spread = _MAD * np.median(np.abs(np.concatenate(sides) - np.repeat(middles, _NEAR)))
         alone = logs[place] - max(logs[place - 1], logs[place + 1])
-        if alone > _LEAST_JUMP and logs[place] - middle > max(_DEVIATIONS * spread, _LEAST_JUMP):
+        if min(alone, logs[place] - max(middles)) > max(_DEVIATIONS * spread, _LEAST_JUMP):
             return True
     return False
