@@ -32,7 +32,7 @@ def test_the_store_is_the_same_with_and_without(pressed_balls, tmp_path):
 
 
 def test_they_are_those_that_the_inspection_computes(pressed_balls, tmp_path):
-    run = press(order(), tmp_path / "balls", extractors=standard_extractors(), workers=2)
+    run = press(order(), tmp_path / "balls", extractors=standard_extractors())
     cohort = store.open(tmp_path / "balls")
     made = {file.path: (cohort.path / file.path).read_bytes() for file in feature_files(run.manifest)}
     done = inspect_store(cohort, standard_extractors())
