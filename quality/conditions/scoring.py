@@ -15,7 +15,7 @@ from .coverage import coverage_figure, coverage_score, extrapolation_score, join
 from .groups import groups_of
 from .leakage import leakage_scores
 from .proportions import proportion_interval
-from .refusals import read_refusals
+from .refusals import REJECTS_PATH, read_refusals
 from .subgroups import bias_score, error_table, group_table, refusal_score, smallest_score
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ __all__ = ["condition_scores", "table_scores"]
 def condition_scores(
     cohort: Cohort,
     *,
-    holes: pa.Table | None = None,
     reference: pa.Table | None = None,
     units: Mapping[str, str] | None = None,
     pairs: Sequence[Intervention] | None = None,
@@ -45,8 +44,6 @@ def condition_scores(
 
     Args:
         cohort: the whole data set, on this machine.
-        holes: rows of the samples that were planned and are not there: `sample_id` and the conditions. The manifest
-            names such samples, but not what was ordered of them.
         reference: rows of real people: columns of the conditions, and `measured_…` by the same method where there are.
         units: condition → unit, as the backend declares it.
         pairs: of the intervention test.
@@ -57,21 +54,15 @@ def condition_scores(
 
     Raises:
         FormatError: `quality/rejects.parquet` is no table of refused attempts.
-        ValueError: `holes` are other samples than the manifest says.
     """
     manifest = cohort.manifest
     names = ["sample_id", "attempt", *cohort.conditions, *cohort.measures]
     table = cohort.columns([name for name in names if name in cohort.store.schema.names])
-    gone = {rejection.sample_id for rejection in manifest.rejected}
-    if holes is not None and set(holes["sample_id"].to_pylist()) != gone:
-        msg = f"holes must be the {len(gone)} samples that the manifest says are not there, got {holes.num_rows}"
-        raise ValueError(msg)
     return table_scores(
         table,
         cohort.conditions,
-        refusals=read_refusals(cohort.path, manifest, table),
-        gone=len(gone),
-        holes=holes,
+        refusals=read_refusals(cohort.path, manifest, table, cohort.conditions),
+        gone=len(manifest.rejected),
         reference=reference,
         units=units,
         pairs=pairs,
@@ -85,7 +76,6 @@ def table_scores(
     *,
     refusals: Refusals,
     gone: int,
-    holes: pa.Table | None = None,
     reference: pa.Table | None = None,
     units: Mapping[str, str] | None = None,
     pairs: Sequence[Intervention] | None = None,
@@ -98,8 +88,7 @@ def table_scores(
         conditions: names of those columns that were ordered.
         refusals: of attempts.
         gone: samples that were planned and are not there.
-        holes: as for `condition_scores`.
-        reference: likewise.
+        reference: as for `condition_scores`.
         units: likewise.
         pairs: likewise.
         seed: of the bootstrap.
@@ -115,6 +104,7 @@ def table_scores(
     if refusals.reasons:
         rows = [[code, count] for code, count in refusals.reasons.items()]
         tables["refused_by_reason"] = {"columns": ["reason", "attempts"], "rows": rows}
+    holes = refusals.holes
     if gone and holes is None:
         scores += _unknown_holes(conditions, gone)
         planned, delivered, ids = covariates, np.ones(table.num_rows, bool), table["sample_id"].to_pylist()
@@ -174,8 +164,8 @@ def _refused(refusals: Refusals, there: int, gone: int) -> list[Score]:
 
 def _unknown_holes(conditions: Sequence[str], gone: int) -> list[Score]:
     reason = (
-        f"{gone} samples were planned and are not there, and what was ordered of them is not known here; "
-        "run this where the recipe's backend is installed"
+        f"{gone} samples were planned and are not there, and no {REJECTS_PATH} says what was ordered of them; "
+        "make the data set again, which writes it"
     )
     names = ["subgroup_reject_ratio", "coverage_joint", *(f"coverage.{name}" for name in conditions)]
     return [not_run(f"conditions.{name}", reason, n={"missing": gone}) for name in names]
