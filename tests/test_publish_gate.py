@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tiny_store as tiny
-from published_stores import carded, collection
+from loopback_hub.users import WRITER
+from published_stores import collection
 from quality_reports import reported
 
 import voxpress
@@ -60,20 +61,29 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.fixture(params=SPOILT, ids=str)
-def spoilt(request, tiny_store: Path) -> tuple[Path, str]:
+def spoilt(request, carded_store: Path, tmp_path: Path) -> tuple[Path, str]:
     """A data set that the gate does not let pass, and what it says."""
     spoil, said = SPOILT[request.param]
-    spoil(carded(tiny_store))
-    return tiny_store, said
+    root = shutil.copytree(carded_store, tmp_path / "tiny-brains")
+    spoil(root)
+    return root, said
 
 
-@pytest.mark.parametrize("dry_run", [False, True], ids=["for good", "dry run"])
-def test_without_a_report_that_holds_nothing_is_published(spoilt, tmp_path: Path, dry_run: bool) -> None:
+@pytest.fixture
+def unjudged(carded_store: Path, tmp_path: Path) -> Path:
+    """A data set with its card, and without a report."""
+    root = shutil.copytree(carded_store, tmp_path / "tiny-brains")
+    (root / REPORT_NAME).unlink()
+    return root
+
+
+def test_without_a_report_that_holds_nothing_is_published(spoilt, tmp_path: Path) -> None:
     root, said = spoilt
-    with pytest.raises(PublishError, match="does not pass the quality gate") as refused:
-        voxpress.publish(root, tmp_path / "shelf", dry_run=dry_run)
-    assert said in str(refused.value)
-    assert "--override" in str(refused.value)
+    for dry_run in (True, False):
+        with pytest.raises(PublishError, match="does not pass the quality gate") as refused:
+            voxpress.publish(root, tmp_path / "shelf", dry_run=dry_run)
+        assert said in str(refused.value)
+        assert "--override" in str(refused.value)
     assert not (tmp_path / "shelf").exists()
 
 
@@ -103,32 +113,28 @@ def test_a_dry_run_with_an_override_writes_nothing(spoilt, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "because", "x y z w", "so be it\x07 all of you", "long " * 1000])
-def test_a_reason_that_is_none_is_refused(tiny_store: Path, tmp_path: Path, reason: str) -> None:
-    (carded(tiny_store) / REPORT_NAME).unlink()
+def test_a_reason_that_is_none_is_refused(carded_store: Path, tmp_path: Path, reason: str) -> None:
     with pytest.raises(QualityError, match="must be a sentence"):
-        voxpress.publish(tiny_store, tmp_path / "shelf", override=reason)
+        voxpress.publish(carded_store, tmp_path / "shelf", override=reason)
     assert not (tmp_path / "shelf").exists()
 
 
-def test_an_override_that_is_not_recorded_is_not_accepted(tiny_store: Path, tmp_path: Path) -> None:
-    (carded(tiny_store) / REPORT_NAME).unlink()
+def test_an_override_that_is_not_recorded_is_not_accepted(unjudged: Path, tmp_path: Path) -> None:
     with pytest.raises(PublishError, match="is not recorded with the data and on the card"):
-        builder.publish(tiny_store, tmp_path / "shelf", override=REASON)
+        builder.publish(unjudged, tmp_path / "shelf", override=REASON)
 
 
-def test_an_override_of_before_does_not_let_another_pass(tiny_store: Path, tmp_path: Path) -> None:
-    (carded(tiny_store) / REPORT_NAME).unlink()
-    voxpress.publish(tiny_store, tmp_path / "shelf", override=REASON)
+def test_an_override_of_before_does_not_let_another_pass(unjudged: Path, tmp_path: Path) -> None:
+    voxpress.publish(unjudged, tmp_path / "shelf", override=REASON)
     with pytest.raises(PublishError, match="does not pass the quality gate"):
-        voxpress.publish(tiny_store, tmp_path / "other")
+        voxpress.publish(unjudged, tmp_path / "other")
 
 
-def test_an_override_that_is_no_longer_needed_goes(tiny_store: Path, tmp_path: Path) -> None:
-    card = (carded(tiny_store) / "README.md").read_bytes()
-    (tiny_store / REPORT_NAME).unlink()
-    voxpress.publish(tiny_store, tmp_path / "shelf", override=REASON)
-    reported(tiny_store)
-    published = voxpress.publish(tiny_store, tmp_path / "other", override=REASON)
+def test_an_override_that_is_no_longer_needed_goes(unjudged: Path, tmp_path: Path) -> None:
+    card = (unjudged / "README.md").read_bytes()
+    voxpress.publish(unjudged, tmp_path / "shelf", override=REASON)
+    reported(unjudged)
+    published = voxpress.publish(unjudged, tmp_path / "other", override=REASON)
     assert not (tmp_path / "other/v1.0.0" / OVERRIDE_NAME).exists()
     assert (tmp_path / "other/v1.0.0/README.md").read_bytes() == card
     assert any(note.startswith("quality: PASS by the profile 'demo'") for note in published.notes)
@@ -155,10 +161,8 @@ def test_every_data_set_of_a_collection_must_pass(sealed_store: Path, tmp_path: 
     assert "`coarse`: Why" not in card
 
 
-def test_the_hub_is_asked_no_more_than_a_folder(loopback_hub, spoilt) -> None:
-    from loopback_hub.users import WRITER
-
-    root, said = spoilt
+def test_the_hub_is_asked_no_more_than_a_folder(loopback_hub, unjudged: Path) -> None:
+    root, said = unjudged, "there is no quality report"
     with pytest.raises(PublishError, match="does not pass the quality gate"):
         voxpress.publish(root, "org/brains", token=WRITER)
     assert not loopback_hub.repository("org/brains").exists
@@ -213,10 +217,9 @@ def test_a_card_without_an_override_stays_as_it_is() -> None:
     assert with_overrides(card, {}) is card
 
 
-def test_a_copy_of_a_copied_override_is_not_taken_for_another_data_set(tiny_store: Path, tmp_path: Path) -> None:
-    (carded(tiny_store) / REPORT_NAME).unlink()
-    voxpress.publish(tiny_store, tmp_path / "shelf", override=REASON)
-    other = shutil.copytree(tiny_store, tmp_path / "other")
+def test_a_copy_of_a_copied_override_is_not_taken_for_another_data_set(unjudged: Path, tmp_path: Path) -> None:
+    voxpress.publish(unjudged, tmp_path / "shelf", override=REASON)
+    other = shutil.copytree(unjudged, tmp_path / "other")
     tiny.rewrite(other, version="2.0.0")
     with pytest.raises(PublishError, match="is not recorded"):
         builder.publish(other, tmp_path / "shelf", override=REASON)
