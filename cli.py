@@ -2,9 +2,9 @@
 
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
-Exit codes: 0 done; 1 something failed, or `verify` or `qa` found problems, or `repair` left some; 2 a mistake in what
-was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1):
-0 the same, 1 different, 2 something failed.
+Exit codes: 0 done; 1 something failed, or `verify`, `qa` or `gate` found problems, or `repair` left some; 2 a mistake
+in what was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of
+diff(1): 0 the same, 1 different, 2 something failed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,22 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .commands.console import MistakeError, printable
-from .errors import PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError, VoxpressError
+from .errors import (
+    PublishError,
+    QualityError,
+    QueryError,
+    RecipeError,
+    StoreExistsError,
+    StoreNotFoundError,
+    VoxpressError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
 
-_MISTAKES = (MistakeError, PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
+_MISTAKES = (MistakeError, PublishError, QualityError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
 _RESUMABLE = ("fetch", "generate", "next", "publish", "qa", "recode", "regenerate", "repair")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
@@ -94,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _next(commands)
     _diff(commands)
     _qa(commands)
+    _gate(commands)
     _bench(commands)
     _publish(commands)
     _fetch(commands)
@@ -280,6 +289,21 @@ def _qa(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def _gate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Judges what was measured of a data set, and writes its quality report.\n\n"
+        "Measures what the table tells, takes what other commands measured, and judges all of it by a profile. Reads "
+        "no voxel.\nExit code 1 if the data set may not be published."
+    )
+    parser = _command(commands, "gate", text)
+    _path(parser)
+    profile = "demo, research (default), strict, or a file of your own; see docs/gate.md"
+    parser.add_argument("--profile", default="research", metavar="NAME|FILE.yaml", help=profile)
+    people = "CSV or Parquet table of real people, with columns of the same conditions"
+    parser.add_argument("--reference-table", metavar="FILE", help=people)
+    parser.add_argument("--json", action="store_true", help="print the report, for programs")
+
+
 def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     text = (
         "Measures how fast a data set is read here, what limits that, and what to change.\n\n"
@@ -327,6 +351,8 @@ def _publish(commands: argparse._SubParsersAction) -> None:  # type: ignore[type
     parser.add_argument("--private", action="store_true", help="make the repository on the Hub private, if it is new")
     parser.add_argument("--token", help="for the Hub; by default HF_TOKEN or the login (other people may see this one)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and write nothing there")
+    override = "publish though the quality gate does not let it pass; the reason is written on the card for everybody"
+    parser.add_argument("--override", metavar="REASON", help=override)
 
 
 def _fetch(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
