@@ -41,11 +41,7 @@ class CopyDct:
 
     def embed(self, volume: Volume) -> NDArray[np.float32]:
         """The vector of a volume; as `FeatureExtractor.embed`."""
-        values = on_canvas(volume, _SIZE_MM, _SPACING_MM).astype(np.float64)
-        # one axis after the other; after three turns the axes are in their places again
-        for waves in _waves():
-            values = np.tensordot(values, waves, axes=(0, 1))
-        return values.ravel()[1:].astype(np.float32)
+        return _transformed(on_canvas(volume, _SIZE_MM, _SPACING_MM).astype(np.float64))
 
     def mirrored(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vectors of the same volumes mirrored left to right.
@@ -54,6 +50,27 @@ class CopyDct:
             vectors: `(…, width)`.
         """
         return vectors * _signs()
+
+    def turned(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How a vector changes with a small rotation of the volume about x, y and z, in 1 / radian, `(3, width)`.
+
+        Args:
+            vector: `(width,)`.
+        """
+        values = np.concatenate([[0.0], vector.astype(np.float64)]).reshape(_ORDERS, _ORDERS, _ORDERS)
+        for waves in _waves():
+            values = np.tensordot(values, waves, axes=(0, 0))
+        slopes = np.gradient(values)
+        places = np.meshgrid(*(np.arange(size) - (size - 1) / 2 for size in values.shape), indexing="ij", sparse=True)
+        turns = [((axis + 1) % 3, (axis + 2) % 3) for axis in range(3)]
+        return np.stack([_transformed(places[u] * slopes[v] - places[v] * slopes[u]) for u, v in turns])
+
+
+def _transformed(canvas: NDArray[np.float64]) -> NDArray[np.float32]:
+    # one axis after the other; after three turns the axes are in their places again
+    for waves in _waves():
+        canvas = np.tensordot(canvas, waves, axes=(0, 1))
+    return canvas.ravel()[1:].astype(np.float32)
 
 
 @lru_cache(maxsize=1)
