@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_HOLDOUT_PAIRS", "Pair", "confirmation_threshold", "pair_correlations"]
 
-MOST_HOLDOUT_PAIRS: Final = 200
+MOST_HOLDOUT_PAIRS: Final = 100
 """Held-out subjects that are compared at full resolution: those closest to the training set, the hardest to tell."""
 _LEVEL: Final = 0.001
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..scores import Score
 
-__all__ = ["Audit", "SuspectPair", "Suspected"]
+__all__ = ["LEAST_RECALL", "Audit", "SuspectPair", "Suspected"]
+
+
+LEAST_RECALL: Final = 0.95
+"""Share of planted copies that an audit must find to be worth anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +74,14 @@ class Audit:
     quarantine: tuple[Suspected, ...] = ()
     pairs: tuple[SuspectPair, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def was_run(self) -> bool:
+        """Whether there was a training set to compare with."""
+        return any(score.value is not None for score in self.scores)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether enough planted copies were found for the absence of copies to mean something, or none were sought."""
+        recalls = [score.value for score in self.scores if score.id == "audit.positive_control"]
+        return all(recall is None or recall >= LEAST_RECALL for recall in recalls)

@@ -10,11 +10,12 @@ import numpy as np
 from ..features.foreground import foreground
 
 if TYPE_CHECKING:
-    from ..volume import Volume
     from collections.abc import Callable
 
     from numpy.random import Generator
     from numpy.typing import NDArray
+
+    from ..volume import Volume
 
     Image = NDArray[np.float32]
 

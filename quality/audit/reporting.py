@@ -58,8 +58,8 @@ def notes_of(findings: Findings) -> tuple[str, ...]:
     if rule.is_coarse:
         notes.append(
             f"{people} subjects to compare with are too few for a rule that refuses {rule.wanted:.1%} of new people: "
-            f"it needs {rule.needed}. What is closer than the closest of them is refused, by chance {rule.attained:.2%} "
-            "for each of the rules."
+            f"it needs {rule.needed}. What is closer than the closest of them is refused, by chance "
+            f"{rule.attained:.2%} for each of the rules."
         )
     return tuple(notes)
 
