@@ -308,6 +308,8 @@ def _audit(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-a
     parser.add_argument("--holdout-table", metavar="FILE", help=table.format("held-out"))
     private = "folder outside of the data set for who is close to whom, the quarantine, and what was computed so far"
     parser.add_argument("--private", metavar="DIR", help=private)
+    copies = "so many copies of training volumes are planted, and must be found (default 204)"
+    parser.add_argument("--copies", type=_positive, default=204, metavar="N", help=copies)
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the planted copies (default 0)")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
     parser.add_argument("--json", action="store_true", help="for programs")

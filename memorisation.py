@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .errors import QualityError, StoreNotFoundError
-from .quality.audit import audit_set
+from .quality.audit import COPIES, audit_set
 from .quality.features.copy_dct import CopyDct
 from .quality.features.table import read_features
 from .quality.parts import Part, write_part
@@ -64,6 +64,7 @@ def audit(
     train_table: AnyPath | None = None,
     holdout_table: AnyPath | None = None,
     private: AnyPath | None = None,
+    copies: int = COPIES,
     seed: int = 0,
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -81,6 +82,7 @@ def audit(
         holdout_table: the same of `holdout`.
         private: folder outside of the data set, for `pairs.parquet` (who is close to whom), `quarantine.json` (samples
             to be replaced), and what was computed from patients' volumes; without it, that goes to the user's cache.
+        copies: of training volumes, planted to see that they are found.
         seed: of the planted copies.
         workers: processes; None for one a CPU.
         progress: told of the stage, of volumes done and of all.
@@ -104,6 +106,7 @@ def audit(
         known,
         apart,
         vectors=None if known is None else _vectors(cohort),
+        copies=copies,
         seed=seed,
         cache=(_user_cache() if folder is None else folder) / _CACHE,
         workers=available_cpus() if workers is None else workers,

@@ -29,6 +29,7 @@ def run(asked: argparse.Namespace) -> int:
             train_table=asked.train_table,
             holdout_table=asked.holdout_table,
             private=asked.private,
+            copies=asked.copies,
             seed=asked.seed,
             workers=asked.workers,
             progress=stages.tell,

@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from voxpress.quality.audit.space import audit_space
 from voxpress.quality.features.copy_dct import CopyDct
 from voxpress.quality.volume import Volume
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 DOCS = Path(__file__).parent.parent.parent / "docs"
 SPACING_MM = 3.0
 SHAPE = (54, 74, 54)
@@ -46,7 +49,7 @@ def template() -> np.ndarray:
     from nilearn.datasets import load_mni152_template
 
     whole = load_mni152_template(resolution=1).get_fdata(dtype=np.float32)
-    box = np.pad(whole, ((0, 0), (0, 0), (0, 0)))[18:180, 7:229, 0:162]
+    box = whole[18:180, 7:229, :162]
     return box.reshape(54, 3, 74, 3, 54, 3).mean(axis=(1, 3, 5))
 
 
@@ -181,8 +184,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = measure(args, args.cache or Path(folder))
     text = (
-        f"{args.train} training subjects, {args.holdout} held out, {args.copies} copies of each kind, {args.clean} clean "
-        f"samples; seed {args.seed}, 95 % intervals after Clopper and Pearson. Machine: {machine()}.\n\n{lines(found)}"
+        f"{args.train} training subjects, {args.holdout} held out, {args.copies} copies of each kind, {args.clean} "
+        f"clean samples; seed {args.seed}, 95 % intervals after Clopper and Pearson. Machine: {machine()}.\n\n"
+        f"{lines(found)}"
     )
     print(text)
     if args.write:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .auditing import audit_set
+from .control import COPIES
 from .outcome import Audit, Suspected, SuspectPair
 
-__all__ = ["Audit", "SuspectPair", "Suspected", "audit_set"]
+__all__ = ["COPIES", "Audit", "SuspectPair", "Suspected", "audit_set"]

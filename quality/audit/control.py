@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..reference import Reference
     from ..volume import Volume
 
-__all__ = ["PlantedCopies", "planted_copies"]
+__all__ = ["COPIES", "PlantedCopies", "planted_copies"]
 
 COPIES: Final = 204
 """34 of each kind: where all are found, the recall is above 0.98 with 95 % confidence."""
