@@ -2,9 +2,9 @@
 
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
-Exit codes: 0 done; 1 something failed, or `verify`, `qa` or `gate` found problems, or `repair` left some; 2 a mistake
-in what was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of
-diff(1): 0 the same, 1 different, 2 something failed.
+Exit codes: 0 done; 1 something failed, or `verify`, `qa`, `audit` or `gate` found problems, or `repair` left some; 2 a
+mistake in what was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has
+those of diff(1): 0 the same, 1 different, 2 something failed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _MISTAKES = (MistakeError, PublishError, QualityError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
-_RESUMABLE = ("fetch", "generate", "next", "publish", "qa", "recode", "regenerate", "repair")
+_RESUMABLE = ("audit", "fetch", "generate", "next", "publish", "qa", "recode", "regenerate", "repair")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _next(commands)
     _diff(commands)
     _qa(commands)
+    _audit(commands)
     _gate(commands)
     _bench(commands)
     _publish(commands)
@@ -285,6 +286,31 @@ def _qa(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     parser = _command(commands, "qa", text)
     _path(parser)
     parser.add_argument("--again", action="store_true", help="inspect anew what was inspected before")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _audit(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Looks for copies of the subjects whom a generator was trained on.\n\n"
+        "Leaves figures without anybody's identity in the data set's folder quality/. Stopped at any time, the same "
+        "command\ngoes on. Exit code 1 if a sample is too close to a training volume, or the audit is not valid."
+    )
+    parser = _command(commands, "audit", text)
+    _path(parser)
+    real = "a voxpress store, a folder of NIfTI files (skull-stripped as the samples are), or a table of their paths"
+    train = f"what the generator was trained on: {real}; without it, the audit is recorded as not run"
+    parser.add_argument("--train", metavar="REAL", help=train)
+    holdout = "subjects whom it never saw, in the same forms; without them, training subjects are held against others"
+    parser.add_argument("--holdout", metavar="REAL", help=holdout)
+    table = "table of the {} files, with columns path and subject, where REAL is a folder"
+    parser.add_argument("--train-table", metavar="FILE", help=table.format("training"))
+    parser.add_argument("--holdout-table", metavar="FILE", help=table.format("held-out"))
+    private = "folder outside of the data set for who is close to whom, the quarantine, and what was computed so far"
+    parser.add_argument("--private", metavar="DIR", help=private)
+    copies = "so many copies of training volumes are planted, and must be found (default 204)"
+    parser.add_argument("--copies", type=_positive, default=204, metavar="N", help=copies)
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the planted copies (default 0)")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
     parser.add_argument("--json", action="store_true", help="for programs")
 
