@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import StoreNotFoundError
+from .quality.features.embedding import embed_volumes
 from .quality.features.standard import standard_extractors
 from .quality.features.table import read_features
 from .quality.inspecting import inspect_store
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from .quality import Score
     from .quality.features import FeatureExtractor, FeatureSet
+    from .quality.features.embedding import Embedded, Volumes
     from .quality.inspecting import Inspection
     from .store import Cohort
 
@@ -40,11 +42,13 @@ class Judged:
     Attributes:
         cohort: the data set.
         inspection: of its samples.
+        reference: features of the reference, and what could not be computed; None without one.
         parts: name of a part → its scores, tables and figures.
     """
 
     cohort: Cohort
     inspection: Inspection
+    reference: Embedded | None
     parts: Mapping[str, Measured]
 
 
@@ -52,7 +56,7 @@ def judge(
     path: str | os.PathLike[str],
     *,
     extractors: Sequence[FeatureExtractor] | None = None,
-    reference: Mapping[str, FeatureSet] | None = None,
+    reference: Volumes | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     again: bool = False,
@@ -64,7 +68,7 @@ def judge(
     Args:
         path: folder of the data set.
         extractors: of features; None for the built-in ones.
-        reference: extractor → features of the reference.
+        reference: volumes to compare with, for example of `quality.reference.open_reference`.
         workers: processes; None for one a CPU.
         progress: told what is being done, samples done and in all.
         again: inspect anew what was inspected before.
@@ -72,23 +76,26 @@ def judge(
     Raises:
         StoreNotFoundError: there is no data set, or it is not on this machine.
         CorruptError: bytes of it are wrong.
+        FormatError: a volume of the reference cannot be read, or is not finite; it names the volume.
         GenerationError: a worker died.
     """
     cohort = open_store(path)
     extractors = standard_extractors(cohort.specs) if extractors is None else extractors
 
-    def tell(done: int, total: int) -> None:
-        if progress:
-            progress("inspecting", done, total)
+    workers = available_cpus() if workers is None else workers
 
-    inspection = inspect_store(
-        cohort, extractors, workers=available_cpus() if workers is None else workers, progress=tell, again=again
-    )
-    parts = {"samples": _samples(cohort, inspection, extractors, reference or {})}
+    def telling(what: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(what, done, total) if progress else None
+
+    inspection = inspect_store(cohort, extractors, workers=workers, progress=telling("inspecting"), again=again)
+    known = None
+    if reference is not None:
+        known = embed_volumes(reference, extractors, workers=workers, progress=telling("reading the reference"))
+    parts = {"samples": _samples(cohort, inspection, extractors, known.features if known else {})}
     # set: distances to the reference
     # conditions: ordered against measured
     # gate: verdicts by a profile
-    return Judged(cohort=cohort, inspection=inspection, parts=parts)
+    return Judged(cohort=cohort, inspection=inspection, reference=known, parts=parts)
 
 
 def _samples(

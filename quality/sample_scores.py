@@ -91,10 +91,13 @@ def _outlier_scores(outliers: Outliers | None, quality: FeatureSet | None, n: Ma
         return [not_run(each, reason, feature_id=quality.feature_id, n=n) for each in ids]
     counts = Counter(code for codes in outliers.reasons.values() for code in codes)
     judged = {**n, "judged": len(quality) - outliers.unjudged}
-    kind = {"feature_id": quality.feature_id + (" self-referenced" if outliers.self_referenced else "")}
+    kind = quality.feature_id + (" self-referenced" if outliers.self_referenced else "")
     return [
-        Score(id=ids[0], value=len(outliers.reasons) / judged["judged"], n=judged, **kind),
-        *(Score(id=f"samples.{code.lower()}", value=float(counts[code]), n=judged, **kind) for code in OF_A_SET),
+        Score(id=ids[0], value=len(outliers.reasons) / judged["judged"], n=judged, feature_id=kind),
+        *(
+            Score(id=f"samples.{code.lower()}", value=float(counts[code]), n=judged, feature_id=kind)
+            for code in OF_A_SET
+        ),
     ]
 
 

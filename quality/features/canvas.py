@@ -79,7 +79,7 @@ def _canvas(
     lengths = np.abs(np.diag(step))
     if (np.abs(step - np.diag(np.diag(step))).max(axis=1) <= _ALIGNED * lengths).all():
         return _aligned(relative, shape, np.diag(step), start)
-    return _oblique(relative, shape, step, start)
+    return _oblique(relative, shape, np.asarray(step, np.float64), np.asarray(start, np.float64))
 
 
 def _relative(volume: Volume, mask: NDArray[np.bool_]) -> NDArray[np.float32]:

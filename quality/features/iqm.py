@@ -51,9 +51,9 @@ class ImageQuality:
         """The vector of a volume; as `FeatureExtractor.embed`."""
         mask = foreground(volume)
         background = volume.background if volume.background is not None else float(volume.image.min())
-        inside = volume.image[mask]
+        body = volume.image[mask]
         # evenly spread and the same for the same volume; the figures differ by less than their noise
-        inside = (inside[:: -(-inside.size // _MOST_VALUES)] - np.float32(background)).astype(np.float64)
+        inside = np.asarray(body[:: -(-body.size // _MOST_VALUES)], np.float64) - background
         figures = {
             "efc": _entropy_focus(inside),
             **_tissue_contrast(inside),

@@ -128,7 +128,7 @@ def _surface_ratio(body: NDArray[np.bool_]) -> float:
     padded = np.pad(body, 1)
     faces = sum(int(np.count_nonzero(np.diff(padded, axis=axis))) for axis in range(3))
     voxels = max(int(np.count_nonzero(body)), 1)
-    return faces / (1.5 * np.pi ** (1 / 3) * (6 * voxels) ** (2 / 3))
+    return float(faces / (1.5 * np.pi ** (1 / 3) * (6 * voxels) ** (2 / 3)))
 
 
 def _asymmetry(canvas: NDArray[np.float32]) -> float:

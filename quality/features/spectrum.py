@@ -144,5 +144,5 @@ def _shells(shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> _
         numbers=numbers.ravel(),
         weights=weights.ravel(),
         high=(radius > 0.25 / max(spacing_mm)).ravel(),
-        counts=np.bincount(numbers.ravel(), weights=weights.ravel(), minlength=_BINS + 1)[:_BINS],
+        counts=np.bincount(numbers.ravel(), weights=weights.ravel(), minlength=_BINS + 1)[:_BINS].astype(np.float64),
     )

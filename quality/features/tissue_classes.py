@@ -47,4 +47,5 @@ def three_classes(values: NDArray[np.float32]) -> tuple[float, float]:
 
 def _squared(total: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """A class's share of the variance between classes, up to a constant; that of an empty class is lowest."""
-    return np.divide(total**2, weight, out=np.full(len(total), -np.inf), where=weight > 0)
+    shares: NDArray[np.float64] = np.divide(total**2, weight, out=np.full(len(total), -np.inf), where=weight > 0)
+    return shares

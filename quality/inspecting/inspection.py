@@ -113,7 +113,8 @@ def _inspect(
     pieces = [piece for some in plan.values() for piece in some]
     inspector = Inspector(cohort, tuple(extractors), folder)
     read = _run(inspector, pieces, workers=workers, progress=progress, total=len(ids))
-    found, failed = dict(known or {}), {}
+    found = dict(known or {})
+    failed: dict[str, str] = {}
     for file, some in plan.items():
         parts = {piece: folder.read(piece.name) for piece in some}
         if any(piece.lacking for piece in some):

@@ -51,7 +51,8 @@ class Inspector:
         names = [*self.cohort.conditions, *self.cohort.measures]
         rows = self.cohort.store.columns(["sample_id", *names]).slice(piece.start, piece.stop - piece.start).to_pylist()
         vectors: dict[str, list[NDArray[np.float32] | None]] = {each.name: [] for each in wanted}
-        reasons, failed = [], {}
+        reasons: list[tuple[str, ...]] = []
+        failed: dict[str, str] = {}
         for place, row in enumerate(rows):
             stored = {name: self.cohort.store.read(piece.start + place, name, None) for name in self.cohort.specs}
             volume = volume_of(stored, self.cohort.specs)
