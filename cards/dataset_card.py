@@ -88,9 +88,9 @@ def _header(manifest: Manifest, notice: Notice | None) -> dict[str, Any]:
         "license": "other",
         "license_name": "to-be-chosen" if notice is None else notice.name,
         **({} if notice is None else {"license_link": notice.link}),
-        "tags": ["synthetic", "medical", "3d", "zarr", "voxpress"],
+        "tags": [*(["synthetic"] if manifest.synthetic else []), "medical", "3d", "zarr", "voxpress"],
         "size_categories": [next(name for lower, name in SIZES if sample_count(manifest) >= lower)],
-        "annotations_creators": ["machine-generated"],
+        **({"annotations_creators": ["machine-generated"]} if manifest.synthetic else {}),
         "configs": [{"config_name": "default", "default": True, "data_files": files}],
     }
 
@@ -115,13 +115,25 @@ def _specs(manifest: Manifest) -> Sequence[ArraySpec]:
 
 
 def _summary(manifest: Manifest, backend: str) -> str:
+    version = textwrap.dedent(f"""\
+        Version {escape(manifest.version)}. The manifest `voxpress.json` holds the size and SHA-256 of every file; the
+        SHA-256 of the manifest itself, `{manifest.digest}`, identifies this version.""")
+    return f"{_origin(manifest, backend)}\n\n{version}"
+
+
+def _origin(manifest: Manifest, backend: str) -> str:
+    if not manifest.synthetic:
+        return textwrap.dedent(f"""\
+            **The {sample_count(manifest):,} samples of this data set are scans of real people. They are not for
+            clinical use.** Who may have them, and for what, is for whoever took them to say.""")
+    if "imported" in manifest.lock:
+        return textwrap.dedent(f"""\
+            **All {sample_count(manifest):,} samples of this data set are synthetic. They show no real person, and they
+            are not for clinical use.** Whoever imported them says so.""")
     made = f"the backend `{backend}` of voxpress" if backend.isidentifier() else "voxpress"
     return textwrap.dedent(f"""\
         **All {sample_count(manifest):,} samples of this data set are synthetic. They show no real person, and they are
-        not for clinical use.** They were made by {made} from the order in `recipe.yaml`.
-
-        Version {escape(manifest.version)}. The manifest `voxpress.json` holds the size and SHA-256 of every file; the
-        SHA-256 of the manifest itself, `{manifest.digest}`, identifies this version.""")
+        not for clinical use.** They were made by {made} from the order in `recipe.yaml`.""")
 
 
 def _examples(manifest: Manifest, path: str) -> str:
@@ -216,11 +228,13 @@ def _changes(changes: str) -> list[str]:
 
 
 def _limits(manifest: Manifest) -> str:
+    if not manifest.synthetic:
+        return "- Not anonymous by being here: a scan can show who somebody is. Keep it where its consent says."
     points = [
         "Not patients: nothing here supports a statement about a person, a disease or a population.",
         "Not a substitute for real data: test what you train on it against real images of your own.",
         "A condition is what was ordered. What a volume shows is the measure of the same name, where there is one.",
     ]
-    if any(spec.kind == "label" for spec in _specs(manifest)):
+    if "imported" not in manifest.lock and any(spec.kind == "label" for spec in _specs(manifest)):
         points.append("The label maps come from the generator; no expert has drawn or corrected them.")
     return "\n".join(f"- {point}" for point in points)

@@ -25,7 +25,8 @@ def run(asked: argparse.Namespace) -> int:
     if asked.where:
         cohort = cohort.where(asked.where)
     rows = _rows(asked, cohort)
-    write_png(preview_cohort(cohort, rows, label_overlay=not asked.no_overlay), path)
+    picture = preview_cohort(cohort, rows, label_overlay=not asked.no_overlay)
+    write_png(picture, path, synthetic=cohort.manifest.synthetic)
     print(f"{path}: {len(rows):,} of {len(cohort):,} samples")
     return 0
 
