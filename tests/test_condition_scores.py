@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from voxpress import FormatError, store
-from voxpress.quality.conditions import REJECTS_PATH, Intervention, condition_scores
+from voxpress.quality.conditions import REJECTS_PATH, Intervention, condition_scores, interventions_of
 from voxpress.quality.conditions.categorical import categorical_scores
 from voxpress.quality.conditions.covariates import Covariate
 from voxpress.quality.conditions.coverage import total_variation
@@ -180,6 +181,23 @@ def test_a_condition_that_moves_another_leaks(leak: float) -> None:
     rows = {(row[0], row[1]): row[2] for row in table["rows"]}
     assert rows["cortex", "cortex"] == pytest.approx(1, abs=0.01)
     assert rows["cortex", "ventricles"] == pytest.approx(leak, abs=0.01)
+
+
+def test_words_have_effects_of_their_own_that_do_not_cancel() -> None:
+    """A table as generation makes it: becoming a man makes the ventricles larger, becoming a woman smaller."""
+    moves = (("sex", None, "M", 20.0), ("sex", None, "F", -20.0), ("cortex", 80.0, None, 80.0))
+    rows = [
+        {"changed": name, "delta": delta, "to": to, "before_cortex": 500.0 + row, "after_cortex": 500.0 + row + moved,
+         "before_sex_score": 0.0, "after_sex_score": 0.0}
+        for row in range(6)
+        for name, delta, to, moved in moves
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(rows).replace_schema_metadata({"sd": json.dumps({"cortex": 40.0})})
+    (score,), matrix = leakage_scores(interventions_of(table), {"cortex": 40.0})
+    assert score.value == pytest.approx(0.5)
+    assert {(row[0], row[1]): row[2] for row in matrix["rows"]} == pytest.approx(
+        {("sex to M", "cortex"): 0.5, ("sex to F", "cortex"): -0.5, ("cortex", "cortex"): 1.0}
+    )
 
 
 def test_without_pairs_leakage_says_what_is_needed() -> None:

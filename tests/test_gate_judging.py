@@ -71,7 +71,9 @@ def test_what_was_not_run_is_never_passed_and_counts_as_the_profile_says(profile
     entry = _only(not_run(score_id, REASON), profile, origin)
     assert entry.verdict == NOT_RUN
     assert entry.counts_as == counts
-    assert entry.because.startswith(f"It was not run: {REASON}")
+    nobody = score_id.startswith("audit") and origin is Origin.PROCEDURAL
+    why = "what made this data set is declared as an algorithm that was not trained" if nobody else REASON
+    assert entry.because.startswith(f"It was not run: {why}")
 
 
 def test_a_sentence_says_what_was_found_and_what_was_asked() -> None:
@@ -112,6 +114,7 @@ def test_leaving_out_a_check_is_no_way_to_pass() -> None:
     assert lacking["conditions.reject_rate"].verdict == NOT_RUN
     assert "nobody has measured it; run `voxpress gate`" in lacking["conditions.reject_rate"].because
     assert judged.verdict == FAIL
+    assert "2 not run, which counts as FAIL (conditions.reject_rate, conditions.shortfall)" in judged.summary
     assert _judged(*GOOD, measured=("release", "conditions")).verdict == FAIL, "a part that leaves a figure out"
 
 

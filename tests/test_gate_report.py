@@ -14,6 +14,7 @@ import tiny_store as tiny
 
 from voxpress import store
 from voxpress.quality import Score, Verdict, not_run
+from voxpress.quality.conditions import Intervention
 from voxpress.quality.gate import REPORT_NAME, Report, State, check_report, judge_store, standing_of
 from voxpress.quality.gate.profile import built_in
 from voxpress.quality.gate.store_gate import write_report
@@ -228,6 +229,22 @@ def test_a_part_that_was_measured_again_makes_the_report_stale(judged: Path) -> 
     assert "set were measured again" in standing.sentence
     write_report(store.open(judged), built_in("demo"))
     assert _standing(judged).state == State.SOUND
+
+
+def test_leakage_that_was_measured_stays_when_the_rest_is_judged_again(tiny_store: Path) -> None:
+    def pair(condition: str, row: int, moved: float) -> Intervention:
+        base = {"brain_ml": 10.0 + row}
+        return Intervention(condition=condition, change=1.0, base=base, changed={"brain_ml": 10.0 + row + moved})
+
+    pairs = [pair(name, row, 0.5) for name in ("age", "brain_ml") for row in range(6)]
+    for given in (pairs, None):
+        standing = judge_store(store.open(tiny_store), "demo", pairs=given)
+        entries = {entry["id"]: entry for entry in standing.report.document["sections"][2]["entries"]}
+        assert entries["conditions.leakage"]["value"] > 0
+    tiny.rewrite(tiny_store, version="1.0.1")
+    standing = judge_store(store.open(tiny_store), "demo")
+    entries = {entry["id"]: entry for entry in standing.report.document["sections"][2]["entries"]}
+    assert entries["conditions.leakage"]["value"] is None
 
 
 def _digit(text: str) -> str:

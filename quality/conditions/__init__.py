@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .leakage import Intervention
+from .leakage import Intervention, interventions_of
 from .refusals import REJECTS_PATH
 from .scoring import condition_scores
 
-__all__ = ["REJECTS_PATH", "Intervention", "condition_scores"]
+__all__ = ["REJECTS_PATH", "Intervention", "condition_scores", "interventions_of"]

@@ -37,10 +37,10 @@ def categorical_scores(
             f"{covariate.name} was ordered, but the data set has no words measured_{covariate.name}: nothing says "
             "whether the volumes show it"
         )
-        return [not_run(score_id, reason, n=counts) for score_id in ids.values()], None
+        return [not_run(ids["accuracy"], reason, n=counts)], None
     if counts["samples"] < FEWEST:
         reason = f"{covariate.name} needs {FEWEST} samples with a measurement, got {counts['samples']}"
-        return [not_run(score_id, reason, n=counts) for score_id in ids.values()], None
+        return [not_run(ids["accuracy"], reason, n=counts)], None
     names, table = _confusion_of(covariate)
     floors = _accuracies(_confusion_of(reference)[1]) if _is_usable(reference) else None
     hits, total = int(np.trace(table)), int(table.sum())

@@ -6,6 +6,7 @@ that one condition. Ordering another age at the same ventricular volume must not
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,9 +17,10 @@ from ..scores import Score, not_run
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["FEWEST_PAIRS", "Intervention", "effects", "leakage_scores"]
+__all__ = ["FEWEST_PAIRS", "Intervention", "effects", "interventions_of", "leakage_scores"]
 
 FEWEST_PAIRS: Final = 5
 
@@ -33,12 +35,41 @@ class Intervention:
         condition: that was changed.
         change: by how many standard deviations of what is ordered, with its sign; 1.0 for words.
         base, changed: measure → value of the two.
+        to: the word that it became; empty for numbers. Each word has effects of its own, as those of F to M and of M to
+            F would cancel.
     """
 
     condition: str
     change: float
     base: Mapping[str, float]
     changed: Mapping[str, float]
+    to: str = ""
+
+    @property
+    def label(self) -> str:
+        """What was done, for people."""
+        return f"{self.condition} to {self.to}" if self.to else self.condition
+
+
+def interventions_of(table: pa.Table) -> tuple[Intervention, ...]:
+    """The pairs of a table of `voxpress.generation.intervention`.
+
+    Args:
+        table: one row a pair: `changed`, `delta` or `to`, and `before_…` and `after_…` of each measure; its metadata
+            has as JSON `sd`, the standard deviation of what is ordered of each condition of numbers.
+    """
+    spreads = json.loads((table.schema.metadata or {}).get(b"sd", b"{}"))
+    measures = [name.removeprefix("before_") for name in table.column_names if name.startswith("before_")]
+    return tuple(
+        Intervention(
+            condition=row["changed"],
+            change=1.0 if row["delta"] is None else row["delta"] / spreads[row["changed"]],
+            base={name: row[f"before_{name}"] for name in measures},
+            changed={name: row[f"after_{name}"] for name in measures},
+            to=row["to"] or "",
+        )
+        for row in table.to_pylist()
+    )
 
 
 def effects(
@@ -51,16 +82,16 @@ def effects(
         spreads: measure → standard deviation over the whole data set; measures of none are left out.
 
     Returns:
-        (condition, measure) → mean effect, half of its 95 % interval, pairs; only where there are enough pairs.
+        (label of the condition, measure) → mean effect, half of its 95 % interval, pairs; only where there are enough.
     """
     found = {}
-    for condition in dict.fromkeys(pair.condition for pair in pairs):
-        own = [pair for pair in pairs if pair.condition == condition and pair.change]
+    for label in dict.fromkeys(pair.label for pair in pairs):
+        own = [pair for pair in pairs if pair.label == label and pair.change]
         for measure in (name for name, spread in spreads.items() if spread > 0):
             each = _each(own, measure, spreads[measure])
             if len(each) >= FEWEST_PAIRS:
                 margin = _NORMAL_95 * float(each.std(ddof=1)) / np.sqrt(len(each))
-                found[condition, measure] = (float(each.mean()), float(margin), len(each))
+                found[label, measure] = (float(each.mean()), float(margin), len(each))
     return found
 
 
@@ -83,8 +114,9 @@ def leakage_scores(
         )
         return [not_run(score_id, reason)], None
     matrix = effects(pairs, spreads)
-    ordered = {condition for condition, _ in matrix}
-    off = {key: value for key, value in matrix.items() if key[0] != key[1] and key[1] in ordered}
+    conditions = {pair.label: pair.condition for pair in pairs}
+    ordered = {conditions[label] for label, _ in matrix}
+    off = {key: value for key, value in matrix.items() if conditions[key[0]] != key[1] and key[1] in ordered}
     if not off:
         reason = (
             f"at least {FEWEST_PAIRS} pairs for each of two conditions are needed, one of them measured; "

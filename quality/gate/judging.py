@@ -29,6 +29,10 @@ _COMMANDS: Final = {
     "release": "run `voxpress gate`",
 }
 _MOST_NAMED: Final = 4
+_NOT_TRAINED: Final = (
+    "what made this data set is declared as an algorithm that was not trained (algorithmicMedia): there is no "
+    "training set of patients that it could have copied"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +96,21 @@ class Judged:
         """One sentence for people: what failed, and how many did not."""
         parts = [f"{self.verdict} by the profile {self.profile.name!r}"]
         for verdict, word in ((Verdict.INVALID, "invalid"), (Verdict.FAIL, "failed"), (Verdict.WARN, "warned")):
-            if names := [entry.score.id for entry in self.entries if entry.counts_as == verdict]:
-                shown = ", ".join(names[:_MOST_NAMED])
-                more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-                parts.append(f"{len(names)} {word} ({shown}{more})")
+            counted = [entry for entry in self.entries if entry.counts_as == verdict]
+            lacking = [entry.score.id for entry in counted if entry.verdict == Verdict.NOT_RUN]
+            parts += _named([entry.score.id for entry in counted if entry.verdict != Verdict.NOT_RUN], word)
+            parts += _named(lacking, f"not run, which counts as {verdict}")
         passed = sum(entry.verdict == Verdict.PASS for entry in self.entries)
-        missing = sum(entry.verdict == Verdict.NOT_RUN for entry in self.entries)
-        return "; ".join([*parts, f"{passed} passed", f"{missing} not run"]) + "."
+        missing = sum(entry.verdict == Verdict.NOT_RUN and entry.counts_as is None for entry in self.entries)
+        return "; ".join([*parts, f"{passed} passed", f"{missing} not run, which count for nothing"]) + "."
+
+
+def _named(ids: Sequence[str], what: str) -> list[str]:
+    """So many, and which; nothing of none."""
+    if not ids:
+        return []
+    more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+    return [f"{len(ids)} {what} ({', '.join(ids[:_MOST_NAMED])}{more})"]
 
 
 def worst(entries: Iterable[Entry]) -> Verdict:
@@ -160,10 +172,7 @@ def _check_ids(scores: Sequence[Score]) -> None:
 
 def _why_missing(rule: Rule, origin: Origin, *, measured: bool) -> str:
     if rule.section == "audit" and origin is Origin.PROCEDURAL:
-        return (
-            "what made this data set is declared as an algorithm that was not trained (algorithmicMedia): there is no "
-            "training set of patients that it could have copied"
-        )
+        return _NOT_TRAINED
     what = "this figure is not among those that were measured" if measured else "nobody has measured it"
     return f"{what}; {_COMMANDS[rule.section]}"
 
@@ -177,6 +186,8 @@ def _entry(score: Score, rule: Rule | None, origin: Origin) -> Entry:
     verdict, because = _judged(score, rule.judgement)
     counts = rule.judgement.not_run[origin] if verdict == Verdict.NOT_RUN else verdict
     if verdict == Verdict.NOT_RUN:
+        if rule.section == "audit" and origin is Origin.PROCEDURAL:
+            because = _NOT_TRAINED
         because = f"It was not run: {because}" + ("." if counts is None else f"; this profile counts that as {counts}.")
     return Entry(score=score, verdict=verdict, counts_as=counts, because=because, rule=rule.id, asks=rule.asks)
 

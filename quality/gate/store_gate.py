@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ...store import Cohort, Manifest
     from ..conditions import Intervention
+    from ..parts import Tables
     from ..scores import Score
     from .standing import Standing
 
@@ -83,10 +84,15 @@ def measure_conditions(
     units: Mapping[str, str] | None = None,
     pairs: Iterable[Intervention] | None = None,
 ) -> Part:
-    """Measure the part `conditions` and write it; the arguments are those of `condition_scores`."""
+    """Measure the part `conditions` and write it; the arguments are those of `condition_scores`.
+
+    Without pairs, the leakage that was measured of the same data before stays.
+    """
     scores, tables, figures = condition_scores(
         cohort, reference=reference, units=units, pairs=None if pairs is None else tuple(pairs)
     )
+    if pairs is None:
+        scores, tables = _with_older_leakage(cohort, scores, tables)
     part = Part(
         name="conditions",
         manifest_sha256=cohort.manifest.digest,
@@ -96,6 +102,15 @@ def measure_conditions(
     )
     write_part(cohort.path, part)
     return part
+
+
+def _with_older_leakage(cohort: Cohort, scores: tuple[Score, ...], tables: Tables) -> tuple[tuple[Score, ...], Tables]:
+    older = read_part(cohort.path, "conditions")
+    if older is None or older.manifest_sha256 != cohort.manifest.digest or "leakage" not in older.tables:
+        return scores, tables
+    found = {score.id: score for score in older.scores if score.id == "conditions.leakage"}
+    kept = tuple(found.get(score.id, score) for score in scores)
+    return kept, {**tables, "leakage": older.tables["leakage"]}
 
 
 def gather(cohort: Cohort) -> Gathered:
