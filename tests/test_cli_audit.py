@@ -87,7 +87,7 @@ def test_the_part_holds_the_figures(audited):
     assert scores["audit.copy_excess"].value > 0.3
     assert scores["audit.extractable_share"].value == pytest.approx(4 / 24)
     assert {figure["kind"] for figure in part.figures.values()} == {"histogram"}
-    assert "needs 999" in part.tables["audit.notes"]["rows"][0][0]
+    assert "needs 1999" in part.tables["audit.notes"]["rows"][0][0]
 
 
 def test_the_command_goes_on_from_what_was_computed(audited, places, say, monkeypatch):
@@ -99,7 +99,7 @@ def test_the_command_goes_on_from_what_was_computed(audited, places, say, monkey
     said = say("audit", audited.cohort.path, *sets, "--copies", 2 * len(COPY_KINDS), "--workers", 1)
     assert said.code == 1
     assert "4 too close to a training volume, 4 of them confirmed as copies" in said.out
-    assert "needs 999" in said.out
+    assert "needs 1999" in said.out
     assert "never publish it" in said.err
     assert "secretperson" not in said.out
 

@@ -26,7 +26,7 @@ from voxpress.quality.audit.control import planted_copies
 from voxpress.quality.audit.embedding import embedded
 from voxpress.quality.audit.excess import share_interval
 from voxpress.quality.audit.planting import COPY_KINDS
-from voxpress.quality.audit.rules import rules_of
+from voxpress.quality.audit.rules import people_for, rules_of
 from voxpress.quality.audit.space import audit_space
 from voxpress.quality.features.copy_dct import CopyDct
 from voxpress.quality.volume import Volume
@@ -125,6 +125,7 @@ class Measured:
     clean: Closeness
     planted: Closeness
     kinds: np.ndarray
+    people: list[Closeness]
 
 
 def measure(args: argparse.Namespace, folder: Path) -> Measured:
@@ -144,7 +145,8 @@ def measure(args: argparse.Namespace, folder: Path) -> Measured:
     training = TrainingSet(known, train.subjects, audit_space(known, CopyDct()))
     sets = [training.closeness(values(each, name).values) for each, name in ((people, "holdout"), (clean, "clean"))]
     copies = training.closeness(values(planted, "copies").values)
-    return Measured(holdout=sets[0], clean=sets[1], planted=copies, kinds=np.asarray(planted.kinds))
+    calibrated = [people_for(training, sets[0], level=level, seed=args.seed) for level in LEVELS]
+    return Measured(holdout=sets[0], clean=sets[1], planted=copies, kinds=np.asarray(planted.kinds), people=calibrated)
 
 
 def percent(count: int, total: int) -> str:
@@ -156,7 +158,7 @@ def percent(count: int, total: int) -> str:
 def lines(found: Measured) -> str:
     """Recall by kind of copy and false positives, a column a level."""
     rows: list[list[object]] = []
-    rules = [rules_of(found.holdout, level) for level in LEVELS]
+    rules = [rules_of(people, level) for people, level in zip(found.people, LEVELS, strict=True)]
     for kind in COPY_KINDS:
         which = found.kinds == kind
         rows.append([kind, *(percent(int(rule.flagged(found.planted)[which].sum()), which.sum()) for rule in rules)])
@@ -165,7 +167,8 @@ def lines(found: Measured) -> str:
     for name in ("distance", "ratio", "hash"):
         shares = [percent(int(rule.flags(found.clean)[name].sum()), clean) for rule in rules]
         rows.append([f"… by the {name} alone", *shares])
-    rows.append(["chance of each rule that the holdout allows", *(f"{rule.distance.attained:.2%}" for rule in rules)])
+    rows.append(["calibrated on", *(f"{len(people)} people" for people in found.people)])
+    rows.append(["chance of each of distance and ratio", *(f"{rule.distance.attained:.2%}" for rule in rules)])
     return table(["planted copies found", *(f"at {level:.1%}" for level in LEVELS)], rows)
 
 

@@ -15,7 +15,7 @@ from .embedding import embedded
 from .findings import Findings
 from .outcome import Audit, Suspected, SuspectPair
 from .reporting import figures_of, notes_of, tables_of
-from .rules import LEVEL, rules_of
+from .rules import LEVEL, people_for, rules_of
 from .scoring import audit_scores, not_audited
 from .sets import check_sets
 from .space import audit_space
@@ -79,7 +79,7 @@ def audit_set(
             against all others.
         vectors: of the samples by the extractor, if they were made before.
         extractor: by default `CopyDct`.
-        level: share of new people that each rule may refuse by chance.
+        level: share of new people that may be refused by chance.
         copies: planted for the positive control.
         seed: of the choice of what is planted and of what is compared.
         cache: private folder for what was computed from patients' volumes; None to keep nothing.
@@ -101,17 +101,19 @@ def audit_set(
     control = embedded(planted, extractor, **way.options("planted copies"))
     ours = vectors if vectors is not None else embedded(synthetic, extractor, **way.options("samples"))
     null = training.own_closeness() if apart is None else training.closeness(apart.values)
-    rules = rules_of(null, level)
+    people = people_for(training, None if apart is None else null, level=level, seed=seed)
+    rules = rules_of(people, level)
     found = training.closeness(ours.values, tell=way.options("neighbours")["tell"])
     suspects = np.flatnonzero(rules.flagged(found))
-    people = _Compared(volumes=train if holdout is None else holdout, found=null)
-    correlations, limit = _confirmed(_Compared(volumes=synthetic, found=found), people, train, suspects, way)
+    apart_pairs = _Compared(volumes=train if holdout is None else holdout, found=null)
+    correlations, limit = _confirmed(_Compared(volumes=synthetic, found=found), apart_pairs, train, suspects, way)
     findings = Findings(
         feature_id=extractor.feature_id,
         rules=rules,
         samples=found,
         holdout=null,
         held_out=holdout is not None,
+        calibrated_on=len(people),
         planted=training.closeness(control.values),
         kinds=planted.kinds,
         suspects=suspects,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-__all__ = ["RATIO_NEIGHBOURS", "Closeness", "TrainingSet"]
+__all__ = ["RATIO_NEIGHBOURS", "Closeness", "TrainingSet", "joined"]
 
 RATIO_NEIGHBOURS: Final = 50
 """Training volumes whose mean distance the nearest one is held against (Carlini et al. 2023)."""
@@ -83,7 +83,7 @@ class TrainingSet:
             parts.append(self._part(values[start : start + _QUERIES], None))
             if tell is not None:
                 tell(min(start + _QUERIES, len(values)), len(values))
-        return _joined(parts)
+        return joined(parts)
 
     def own_closeness(self, rows: NDArray[np.int64] | None = None) -> Closeness:
         """Closeness of training volumes to those of all other subjects.
@@ -93,7 +93,7 @@ class TrainingSet:
         """
         rows = np.arange(len(self)) if rows is None else rows
         parts = [rows[start : start + _QUERIES] for start in range(0, len(rows), _QUERIES)]
-        return _joined([self._part(self.values[part], self.codes[part]) for part in parts])
+        return joined([self._part(self.values[part], self.codes[part]) for part in parts])
 
     def _part(self, values: Vectors, own: NDArray[np.int64] | None) -> Closeness:
         both = self.space.of(values), self.space.of_mirrored(values)
@@ -135,6 +135,7 @@ class TrainingSet:
         return bits
 
 
-def _joined(parts: Sequence[Closeness]) -> Closeness:
+def joined(parts: Sequence[Closeness]) -> Closeness:
+    """All volumes of several, in their order."""
     columns = {name.name: np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Closeness)}
     return Closeness(**columns)

@@ -28,6 +28,7 @@ class Findings:
         rules: that refuse a sample.
         samples, holdout, planted: how close they are to the training set.
         held_out: whether there was a holdout; if not, `holdout` is every training subject against all others.
+        calibrated_on: people whom the rules are calibrated on.
         kinds: of the planted copies.
         suspects: rows of samples that a rule refuses.
         correlations: of each of them with its training volume after rigid alignment.
@@ -41,6 +42,7 @@ class Findings:
     samples: Closeness
     holdout: Closeness
     held_out: bool
+    calibrated_on: int
     planted: Closeness
     kinds: tuple[str, ...]
     suspects: NDArray[np.int64]

@@ -55,11 +55,15 @@ def notes_of(findings: Findings) -> tuple[str, ...]:
             "There is no holdout: every training subject was held against all others. Subjects whom the generator "
             "never saw say more."
         )
+    if findings.held_out and people < rule.needed:
+        notes.append(
+            f"{people} held-out subjects are too few for a rule that refuses {2 * rule.wanted:.1%} of new people: it "
+            f"needs {rule.needed}. Training subjects, each held against all others, were added to calibrate the rules."
+        )
     if rule.is_coarse:
         notes.append(
-            f"{people} subjects to compare with are too few for a rule that refuses {rule.wanted:.1%} of new people: "
-            f"it needs {rule.needed}. What is closer than the closest of them is refused, by chance "
-            f"{rule.attained:.2%} for each of the rules."
+            f"The rules are calibrated on {findings.calibrated_on} people, {rule.needed} are needed. What is closer "
+            f"than the closest of them is refused, by chance {rule.attained:.2%} for each of distance and ratio."
         )
     return tuple(notes)
 

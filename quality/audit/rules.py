@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from .calibration import LowRule, low_rule
+from .closeness import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from .closeness import Closeness
+    from .closeness import Closeness, TrainingSet
 
-__all__ = ["LEVEL", "Rules", "rules_of"]
+__all__ = ["LEVEL", "Rules", "people_for", "rules_of"]
 
 LEVEL: Final = 0.001
-"""Of new people that each rule may refuse by chance: a sample that is refused is made again, which is cheap."""
+"""Of new people that may be refused by chance: a sample that is refused is made again, which is cheap."""
+_RULES: Final = 2
+"""That refuse by chance, distance and ratio, each half of the level; the hash hardly ever does."""
 _HASH_BITS: Final = 24
 """Of 256. Measured: a scan that was made again differs in about 20."""
 
@@ -56,9 +59,30 @@ def rules_of(holdout: Closeness, level: float = LEVEL) -> Rules:
 
     Args:
         holdout: of people who are not in the training set.
-        level: share of them that each rule may refuse.
+        level: share of them that may be refused.
     """
+    level /= _RULES
     hashes = low_rule(holdout.hash_bits, level)
     most = min(hashes.threshold, _HASH_BITS + 1)
     hashes = LowRule(threshold=most, wanted=level, attained=hashes.attained, needed=hashes.needed)
     return Rules(distance=low_rule(holdout.distance, level), ratio=low_rule(holdout.ratio, level), hash_bits=hashes)
+
+
+def people_for(training: TrainingSet, holdout: Closeness | None, *, level: float = LEVEL, seed: int = 0) -> Closeness:
+    """The people on whom the rules are calibrated.
+
+    The holdout, where it is large enough. Where it is not, the threshold would be the one value of the closest of few
+    people, and be far off by chance; so training subjects, each held against all others, are added.
+
+    Args:
+        training: the training set.
+        holdout: closeness of held-out subjects; None if there are none.
+        level: of the rules.
+        seed: of the choice of training subjects.
+    """
+    needed = low_rule(np.zeros(1), level / _RULES).needed
+    if holdout is not None and len(holdout) >= needed:
+        return holdout
+    some = np.random.default_rng([seed, 8]).permutation(len(training))[: needed - (len(holdout) if holdout else 0)]
+    own = training.own_closeness(np.sort(some))
+    return own if holdout is None else joined([holdout, own])
