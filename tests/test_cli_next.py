@@ -13,6 +13,7 @@ from command_line import start
 from tiny_factory import contents
 
 import voxpress
+from voxpress import press
 from voxpress.quality.quarantine import Quarantine, Quarantined
 
 EDITABLE = {"README.md", "CHANGELOG.md"}
@@ -118,7 +119,7 @@ def test_refused_samples_are_replaced(say, brains, tmp_path) -> None:
     # what it was made from is all that is needed
     voxpress.generate(tmp_path / "b" / "recipe.yaml", tmp_path / "fresh", workers=1)
     assert sealed(tmp_path / "fresh") == sealed(tmp_path / "b")
-    proof = voxpress.sample(tmp_path / "b" / "recipe.yaml", 3, row["attempt"])
+    proof = press.sample(tmp_path / "b" / "recipe.yaml", 3, row["attempt"])
     assert proof.reasons == ("DUP_NEAR",)
     stale = say("next", tmp_path / "b", "-o", tmp_path / "c", *options[2:], "--version", "1.0.2")
     assert stale.code == 2
