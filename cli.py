@@ -246,6 +246,11 @@ def _next(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-ar
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME=VALUE", help="see below")
     people = "another people file, in place of that of the data set; --set samples=N says how many of its rows"
     parser.add_argument("--people", metavar="FILE.csv", help=people)
+    refuse = (
+        "quarantine.json of the data set, as audit and qa write it: these samples are made again with the same "
+        "conditions and their next attempt"
+    )
+    parser.add_argument("--refuse", metavar="FILE", help=refuse)
     version = "of the new data set, greater than that of the old one, such as 1.1.0"
     parser.add_argument("--version", required=True, metavar="X.Y.Z", help=version)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the new data set")

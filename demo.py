@@ -1,6 +1,6 @@
 """The whole press in a few minutes: ``python -m voxpress.demo [DIR]``.
 
-Makes a small cohort of brains, verifies it, draws some, judges it, reads its table and trains a small network on its patches.
+Makes a small cohort of brains, verifies it, draws some, judges it, reads its table and trains a small network on it.
 Run again, it reuses what is there.
 """
 

@@ -13,7 +13,7 @@ from .generation.arrays import quantised, specs_of
 from .generation.cohort import draw_cohort
 from .generation.factory import generate as make
 from .generation.next_version import make_next, plan_next
-from .generation.recipe import Recipe, load_people, load_recipe, recipe_from
+from .generation.recipe import Recipe, load_people, load_recipe, load_refusals, recipe_from
 from .generation.registry import load_backend
 from .quality import check_sample
 from .quality.features.standard import standard_extractors
@@ -158,6 +158,7 @@ def next_version(
     version: str,
     sets: Sequence[str] = (),
     people: str | os.PathLike[str] | None = None,
+    refuse: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     copy: bool = False,
@@ -174,6 +175,8 @@ def next_version(
         version: of the next one, greater than that of the source.
         sets: changes of the recipe, as of ``--set``: ``("samples=2000", "age=70:90")``.
         people: another people file, in place of that of the source.
+        refuse: `quarantine.json`, as `voxpress audit` and `voxpress qa` write it: each sample in it is made again with
+            the same conditions and its next attempt.
         workers: as for `generate`.
         progress: as for `generate`.
         copy: copy shards rather than link them, so that the two data sets share no file.
@@ -182,14 +185,18 @@ def next_version(
 
     Raises:
         StoreNotFoundError: there is no data set at `source`, or it is not on this machine.
-        RecipeError: the change is not well formed; the version is not greater; or the lock differs.
+        RecipeError: the change is not well formed; the version is not greater; the samples to refuse are not those of
+            the source; or the lock differs.
+        FormatError: the file of these samples is something else.
         UnreachableError, StoreExistsError, GenerationError: as for `generate`.
         CorruptError: a file of the source is not what its manifest says.
 
     Example:
         >>> more = next_version("brains/", "brains-1.1/", version="1.1.0", sets=["samples=2000"])   # doctest: +SKIP
     """
-    plan = plan_next(open_store(source), version=version, sets=sets, people=people, if_lock_differs=if_lock_differs)
+    plan = plan_next(
+        open_store(source), version=version, sets=sets, people=people, refuse=refuse, if_lock_differs=if_lock_differs
+    )
     return succeed(plan, target, workers=workers, progress=progress, copy=copy).cohort
 
 
@@ -230,7 +237,7 @@ def sample(
     """
     order, folder = _read(recipe, people_folder)
     backend = load_backend(order.backend.name, order.backend.options, order.grid)
-    plan = draw_cohort(order, backend, load_people(order, folder))
+    plan = draw_cohort(order, backend, load_people(order, folder), load_refusals(order, folder))
     wanted = plan.order(index, attempt)
     specs = specs_of(order, backend)
     (made,) = backend.generate([wanted])
@@ -242,7 +249,7 @@ def sample(
         volumes={name: quantised(made.volumes[name], spec) for name, spec in specs.items() if name in made.volumes},
         specs=specs,
         measured=made.measured,
-        reasons=tuple(reasons),
+        reasons=(*plan.refused.get(index, {}).get(attempt, ()), *reasons),
     )
 
 

@@ -18,12 +18,13 @@ from ..store.strict_yaml import MAX_BYTES, read_mapping
 from ..store.version_order import precedence
 from .arrays import specs_of
 from .cohort import draw_cohort
-from .factory import RECIPE_NAME, generate, plan_jobs
+from .factory import RECIPE_NAME, REFUSED_NAME, generate, plan_jobs
 from .features import features_folder, inherit_features
 from .finishing import schema_of
 from .lock import lock_of
 from .overrides import with_overrides
-from .recipe import load_people, recipe_from
+from .recipe import load_people, load_refusals, recipe_from
+from .refusing import refused_by
 from .registry import load_backend
 from .reuse import obstacles, reusable, same_jobs
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .factory import Progress, Run
     from .journal import ShardRecord
     from .recipe import Recipe
+    from .refusals import Refusals
     from .shard_maker import ShardJob
 
 __all__ = ["IfLockDiffers", "NextPlan", "make_next", "plan_next"]
@@ -58,6 +60,8 @@ class NextPlan:
         reused: split and number → record of each shard that is taken over.
         why_not: what keeps all shards from being reused; empty if nothing does.
         lock: what the lock of the next version says of shards that were made with other packages.
+        refusals: attempts that are not taken, those of the version before included.
+        refused: ids of the samples that are refused now.
     """
 
     source: Cohort
@@ -68,11 +72,18 @@ class NextPlan:
     reused: Mapping[tuple[str, int], ShardRecord]
     why_not: tuple[str, ...]
     lock: Mapping[str, Mapping[str, str]]
+    refusals: Refusals | None
+    refused: tuple[str, ...]
 
     @property
     def reused_samples(self) -> int:
         """Samples of the shards that are taken over, those that no attempt made included."""
         return sum(len(record.rows) + len(record.rejected) for record in self.reused.values())
+
+    @property
+    def unexplained(self) -> int:
+        """Refused attempts at these whose reasons the version before does not tell."""
+        return sum(attempt["reasons"] is None for record in self.reused.values() for attempt in record.refused)
 
 
 def installed(recipe: Recipe) -> Backend:
@@ -86,6 +97,7 @@ def plan_next(
     version: str,
     sets: Sequence[str] = (),
     people: str | os.PathLike[str] | None = None,
+    refuse: str | os.PathLike[str] | None = None,
     if_lock_differs: IfLockDiffers = "refuse",
     load: Callable[[Recipe], Backend] = installed,
 ) -> NextPlan:
@@ -96,6 +108,7 @@ def plan_next(
         version: of the next one, greater than that of the source.
         sets: changes of the recipe, as of ``--set``.
         people: another people file, in place of that of the source.
+        refuse: `quarantine.json` of the source: samples that get their next attempt, at the same conditions.
         if_lock_differs: what to do where shards could be reused, but other packages are installed than those that they
             were made with, so that the same order may give other bits: refuse; remake all samples; or reuse the shards,
             which the lock then says.
@@ -104,8 +117,9 @@ def plan_next(
     Raises:
         StoreNotFoundError: the source is not on this machine.
         CorruptError: its recipe or table is missing or wrong.
-        RecipeError: the change is not well formed, gives another name, or a version that is not greater; or the lock
-            differs.
+        RecipeError: the change is not well formed, gives another name, or a version that is not greater; the samples
+            to refuse are not those of the source; or the lock differs.
+        FormatError: the file of these samples is something else.
         UnreachableError: the backend cannot make a row.
     """
     if if_lock_differs not in get_args(IfLockDiffers):
@@ -114,17 +128,24 @@ def plan_next(
     given = _read_recipe(source)
     old = recipe_from(given, folder=source.path, source=f"the recipe of {source.path}")
     changed = with_overrides(given, sets=sets) | {"version": version}
+    if changed.pop("refused", None) != given.get("refused"):
+        msg = "refused: is not set by hand in a next version; give the samples to refuse with --refuse quarantine.json"
+        raise RecipeError(msg)
     folder = source.path
     if people is not None:
         folder, changed["people"] = Path(people).parent, Path(people).name
     new = recipe_from(changed, folder=folder, source="the changed recipe")
     _check_names(source, new)
+    listed = load_refusals(old, source.path)
+    refusals, refused = refused_by(source, old, new, listed, refuse)
+    if refusals is not None:
+        new = new.replaced(refused={"path": REFUSED_NAME, "sha256": refusals.sha256})
     backend = load(new)
-    jobs = plan_jobs(draw_cohort(new, backend, load_people(new, folder)))
+    jobs = plan_jobs(draw_cohort(new, backend, load_people(new, folder), refusals))
     why_not = obstacles(old, new) or _stored_otherwise(source, new, backend)
     records: Mapping[tuple[str, int], ShardRecord] = {}
     if not why_not:
-        before = plan_jobs(draw_cohort(old, backend, load_people(old, source.path)))
+        before = plan_jobs(draw_cohort(old, backend, load_people(old, source.path), listed))
         records = reusable(source, same_jobs(before, jobs), old.seed)
     lock: Mapping[str, Mapping[str, str]] = {}
     if records and (differing := differences(source.manifest.lock, lock_of(backend))):
@@ -143,6 +164,8 @@ def plan_next(
         reused=records,
         why_not=tuple(why_not),
         lock=lock,
+        refusals=refusals,
+        refused=refused,
     )
 
 
@@ -186,6 +209,7 @@ def make_next(
         inherit=partial(_take, plan, target, copy, extractors),
         lock=plan.lock,
         extractors=extractors,
+        refusals=plan.refusals,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from .arrays import quantised
 from .backend import Order
 from .features import ShardFeatures, features_folder
 from .journal import Journal, ShardRecord
+from .refusals import MOST_ATTEMPTS
 from .streams import sample_seed
 
 if TYPE_CHECKING:
@@ -33,20 +34,22 @@ if TYPE_CHECKING:
     from ..store import ArraySpec
     from .backend import Backend, Sample
 
-__all__ = ["MOST_ATTEMPTS", "Row", "ShardJob", "ShardMaker"]
-
-MOST_ATTEMPTS = 6
-"""One, and five more with the same conditions and other seeds."""
+__all__ = ["MOST_ATTEMPTS", "Row", "ShardJob", "ShardMaker", "refused_row"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One sample to make: its id, its row in the cohort, its slot in the split, and what is ordered."""
+    """One sample to make: its id, its row in the cohort, its slot in the split, and what is ordered.
+
+    Attributes:
+        refused: attempt → reasons, of those that the order refuses; they are not made.
+    """
 
     sample_id: str
     index: int
     slot: int
     conditions: Mapping[str, float | str]
+    refused: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +107,12 @@ class ShardMaker:
         rows: list[Mapping[str, Any]] = []
         rejected: list[Rejection] = []
         features = ShardFeatures(self.extractors, self.specs)
+        refused: list[Mapping[str, Any]] = []
         for row in job.rows:
-            made = self._attempt_all(job, row)
-            if isinstance(made, Rejection):
-                rejected.append(made)
+            made, attempts = self._attempt_all(row)
+            refused += [refused_row(job.split, row, attempt) for attempt in attempts]
+            if made is None:
+                rejected.append(_hole(job.split, row, attempts))
                 for chunks in encoded.values():
                     chunks.append(None)
             else:
@@ -125,16 +130,24 @@ class ShardMaker:
             files[path] = write_atomic(self.target / path, data, scratch=journal.scratch)
         features.write(features_folder(journal.folder), job.split, job.number)
         record = ShardRecord(
-            split=job.split, number=job.number, files=files, rows=tuple(rows), rejected=tuple(rejected)
+            split=job.split,
+            number=job.number,
+            files=files,
+            rows=tuple(rows),
+            rejected=tuple(rejected),
+            refused=tuple(refused),
         )
         journal.commit(record)
         return record
 
-    def _attempt_all(self, job: ShardJob, row: Row) -> tuple[Order, Sample] | Rejection:
-        """The first attempt that passes the checks, or all that was tried."""
-        attempts = []
+    def _attempt_all(self, row: Row) -> tuple[tuple[Order, Sample] | None, tuple[Attempt, ...]]:
+        """The first attempt that passes the checks, None if none does; and those that were refused before it."""
+        attempts: list[Attempt] = []
         for attempt in range(MOST_ATTEMPTS):
             seed = sample_seed(self.seed, row.index, attempt)
+            if attempt in row.refused:
+                attempts.append(Attempt(attempt=attempt, seed=seed, reasons=row.refused[attempt]))
+                continue
             order = Order(index=row.index, attempt=attempt, seed=seed, conditions=row.conditions)
             sample = self._one(order, row.sample_id)
             lacking = {measure.name for measure in self.backend.measures} - sample.measured.keys()
@@ -142,12 +155,10 @@ class ShardMaker:
                 sample.volumes, self.specs, measured=sample.measured, ordered=order.conditions
             )
             if not reasons and not lacking:
-                return order, sample
+                return (order, sample), tuple(attempts)
             reasons = reasons or ("MISSING",)
             attempts.append(Attempt(attempt=order.attempt, seed=order.seed, reasons=tuple(reasons)))
-        return Rejection(
-            sample_id=row.sample_id, index=row.index, split=job.split, slot=row.slot, attempts=tuple(attempts)
-        )
+        return None, tuple(attempts)
 
     def _one(self, order: Order, sample_id: str) -> Sample:
         try:
@@ -183,3 +194,26 @@ class ShardMaker:
             },
             "is_synthetic": True,
         }
+
+
+def _hole(split: str, row: Row, attempts: tuple[Attempt, ...]) -> Rejection:
+    return Rejection(sample_id=row.sample_id, index=row.index, split=split, slot=row.slot, attempts=attempts)
+
+
+def refused_row(split: str, row: Row, attempt: Attempt) -> Mapping[str, Any]:
+    """A refused attempt as the record of them has it; no reasons mean that they are not known.
+
+    Args:
+        split: of the sample.
+        row: what was to be made.
+        attempt: what was refused.
+    """
+    return {
+        **row.conditions,
+        "sample_id": row.sample_id,
+        "index": row.index,
+        "split": split,
+        "attempt": attempt.attempt,
+        "seed": attempt.seed,
+        "reasons": list(attempt.reasons) or None,
+    }
