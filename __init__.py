@@ -38,7 +38,7 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import builder, cards, generation, loaders, press, quality, store
-    from .builder import detach, fetch, load_dataset, pin
+    from .builder import detach, export, fetch, import_volumes, load_dataset, pin
     from .generation.regenerate import regenerate
     from .generation.repair import repair
     from .press import generate, next_version
@@ -67,9 +67,11 @@ __all__ = [
     "detach",
     "diff",
     "errors",
+    "export",
     "fetch",
     "generate",
     "generation",
+    "import_volumes",
     "load_dataset",
     "loaders",
     "next_version",
@@ -90,8 +92,10 @@ _ROOMS = frozenset({"builder", "cards", "generation", "loaders", "press", "quali
 _HOMES = {
     "detach": "builder",
     "diff": "store.diff",
+    "export": "builder",
     "fetch": "builder",
     "generate": "press",
+    "import_volumes": "builder",
     "load_dataset": "builder",
     "next_version": "press",
     "open": "store",

@@ -31,6 +31,7 @@ def publish(
     private: bool = False,
     token: str | None = None,
     dry_run: bool = False,
+    real_data_consent: bool = False,
     progress: Tell | None = None,
 ) -> Published:
     """Publishes a data set, or a folder of data sets, as an immutable version; makes its card where there is none.
@@ -42,7 +43,16 @@ def publish(
         >>> publish("brains/", "org/brains")   # doctest: +SKIP
     """
     write_missing_card(path, tag=tag, repository=str(target))
-    return publish_version(path, target, tag=tag, private=private, token=token, dry_run=dry_run, progress=progress)
+    return publish_version(
+        path,
+        target,
+        tag=tag,
+        private=private,
+        token=token,
+        dry_run=dry_run,
+        real_data_consent=real_data_consent,
+        progress=progress,
+    )
 
 
 def write_missing_card(path: str | os.PathLike[str], *, tag: str | None = None, repository: str = "") -> bool:

@@ -10,19 +10,37 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ...errors import GenerationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..journal import ShardRecord
-    from ..shard_maker import ShardJob, ShardMaker
-
-__all__ = ["run_local"]
+__all__ = ["Maker", "run_local"]
 
 _POLL_S = 0.5
+
+
+class _Job(Protocol):
+    """One piece of work: the larger, the more rows."""
+
+    @property
+    def rows(self) -> Sequence[Any]: ...
+
+
+Job = TypeVar("Job", bound=_Job)
+Job_contra = TypeVar("Job_contra", bound=_Job, contravariant=True)
+Record = TypeVar("Record")
+Record_co = TypeVar("Record_co", covariant=True)
+
+
+class Maker(Protocol[Job_contra, Record_co]):
+    """What does the work; picklable, as it goes to worker processes."""
+
+    def make(self, job: Job_contra, *, on_sample: Callable[[], None]) -> Record_co:
+        """Does one job, and calls `on_sample` after each of its rows, which may raise to stop."""
+        ...
 
 
 class _StoppedError(Exception):
@@ -30,8 +48,8 @@ class _StoppedError(Exception):
 
 
 def run_local(
-    maker: ShardMaker, jobs: Sequence[ShardJob], *, workers: int, on_sample: Callable[[int], None]
-) -> Iterator[ShardRecord]:
+    maker: Maker[Job, Record], jobs: Sequence[Job], *, workers: int, on_sample: Callable[[int], None]
+) -> Iterator[Record]:
     """Makes shards, and gives each as soon as it is committed, in no order of its own.
 
     Args:
@@ -41,7 +59,7 @@ def run_local(
         on_sample: called with the number of samples that were finished since the last call.
 
     Raises:
-        GenerationError: a worker died, or what `ShardMaker.make` raises. Committed shards stay.
+        GenerationError: a worker died, or what `maker.make` raises. Committed shards stay.
     """
     if workers == 1 or len(jobs) <= 1:
         for job in jobs:
@@ -52,12 +70,12 @@ def run_local(
 
 
 def _run_pool(
-    maker: ShardMaker,
-    jobs: Sequence[ShardJob],
+    maker: Maker[Job, Record],
+    jobs: Sequence[Job],
     workers: int,
     on_sample: Callable[[int], None],
     heed_ctrl_c: Callable[[], None],
-) -> Iterator[ShardRecord]:
+) -> Iterator[Record]:
     context = multiprocessing.get_context("spawn")
     # this process reads and sets them without a lock, which a worker that is killed could hold for ever
     done, stop = context.Value("q", 0), context.RawValue("b", 0)
@@ -70,7 +88,7 @@ def _run_pool(
     except BrokenProcessPool as error:
         msg = (
             "a worker process died, most likely for want of memory; what is committed stays: run the same command "
-            "again, with fewer workers if it happens again (a script of your own must call generate under "
+            "again, with fewer workers if it happens again (a script of your own must call it under "
             '`if __name__ == "__main__":`)'
         )
         raise GenerationError(msg) from error
@@ -80,8 +98,8 @@ def _run_pool(
 
 
 def _as_committed(
-    waiting: set[Future[ShardRecord]], done: Any, on_sample: Callable[[int], None], heed_ctrl_c: Callable[[], None]
-) -> Iterator[ShardRecord]:
+    waiting: set[Future[Record]], done: Any, on_sample: Callable[[int], None], heed_ctrl_c: Callable[[], None]
+) -> Iterator[Record]:
     told = 0
     while waiting:
         finished, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
@@ -144,7 +162,7 @@ def _blocked_in_children() -> Iterator[None]:
 _worker: dict[str, Any] = {}
 
 
-def _start(maker: ShardMaker, done: Any, stop: Any) -> None:
+def _start(maker: Maker[Any, Any], done: Any, stop: Any) -> None:
     # once more, for where a signal cannot be held back
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker.update(maker=maker, done=done, stop=stop)
@@ -158,9 +176,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _make(job: ShardJob) -> ShardRecord:
-    record: ShardRecord = _worker["maker"].make(job, on_sample=_count)
-    return record
+def _make(job: Any) -> Any:
+    return _worker["maker"].make(job, on_sample=_count)
 
 
 def _count() -> None:
