@@ -90,7 +90,7 @@ def test_bids_says_what_its_columns_are(brains, out) -> None:
 
 @pytest.mark.parametrize("layout", ["nifti", "bids"])
 def test_what_is_exported_is_imported_the_same(sealed_store, out, tmp_path, layout) -> None:
-    voxpress.export(sealed_store, out, layout=layout, suffix="T1w" if layout == "bids" else "", workers=2)
+    voxpress.export(sealed_store, out, layout=layout, suffix="T1w" if layout == "bids" else "", workers=1)
     if layout == "bids":
         options = {"suffix": "T1w", "labels": "**/*_dseg.nii.gz"}
     else:

@@ -6,11 +6,11 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pyarrow as pa
 
-from ... import __version__
 from ...errors import FormatError
 from .meanings import columns_json
 from .naming import bids_names, plain_names
@@ -206,7 +206,11 @@ def _description(cohort: Cohort) -> dict[str, Any]:
         "BIDSVersion": _BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [
-            {"Name": "voxpress", "Version": __version__, "Description": f"{made} from the data set {manifest.digest}"}
+            {
+                "Name": "voxpress",
+                "Version": version("voxpress"),
+                "Description": f"{made} from the data set {manifest.digest}",
+            }
         ],
         "SyntheticData": manifest.synthetic,
         "NotForClinicalUse": True,
@@ -217,7 +221,8 @@ def _readme(cohort: Cohort) -> str:
     manifest = cohort.manifest
     return (
         f"{manifest.name} {manifest.version}\n\n{_MARKS[manifest.synthetic]} It is not for clinical use.\n\n"
-        f"Exported by voxpress {__version__} from the data set whose manifest has the SHA-256\n{manifest.digest}.\n"
+        f"Exported by voxpress {version('voxpress')} from the data set whose manifest has the SHA-256\n"
+        f"{manifest.digest}.\n"
         "Voxels are the stored integers; scl_slope and scl_inter of the NIfTI header turn them into values.\n"
     )
 

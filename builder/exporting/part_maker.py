@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ...store import WorkFolder, write_atomic
 from ...store.nifti import NiftiMarks, write_nifti
 
@@ -84,7 +84,7 @@ class PartMaker:
         manifest = self._cohort.manifest
         return NiftiMarks(
             synthetic=manifest.synthetic,
-            writer=f"voxpress {__version__}",
+            writer=f"voxpress {version('voxpress')}",
             sample_id=sample_id,
             dataset=f"{manifest.name} {manifest.version}",
             digital_source_type=self._source_type,

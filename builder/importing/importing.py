@@ -20,6 +20,7 @@ from ...store.threads import available_cpus
 from .columns import left_out_columns
 from .finishing import finish, sources_text
 from .gathering import gather
+from .grids import parse_grid
 from .order import ImportOrder
 from .planning import contradictions, plan_import
 from .shard_maker import ImportMaker
@@ -110,6 +111,8 @@ def import_volumes(
     """
     root, goal = Path(folder).expanduser(), Path(target).expanduser()
     order = ImportOrder(synthetic=synthetic, name=name or goal.resolve().name, **options)
+    if order.grid:
+        parse_grid(order.grid)  # told before hours of reading
     refuse_foreign(goal)
     if (goal / MANIFEST_NAME).exists():
         return _finished(goal, order)
