@@ -39,7 +39,7 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import builder, cards, generation, loaders, press, quality, store
-    from .builder import detach, fetch, load_dataset, pin
+    from .builder import detach, export, fetch, import_volumes, load_dataset, pin
     from .generation.regenerate import regenerate
     from .generation.repair import repair
     from .memorisation import audit
@@ -71,9 +71,11 @@ __all__ = [
     "detach",
     "diff",
     "errors",
+    "export",
     "fetch",
     "generate",
     "generation",
+    "import_volumes",
     "load_dataset",
     "loaders",
     "next_version",
@@ -95,8 +97,10 @@ _HOMES = {
     "audit": "memorisation",
     "detach": "builder",
     "diff": "store.diff",
+    "export": "builder",
     "fetch": "builder",
     "generate": "press",
+    "import_volumes": "builder",
     "load_dataset": "builder",
     "next_version": "press",
     "open": "store",

@@ -33,7 +33,22 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _MISTAKES = (MistakeError, PublishError, QualityError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
-_RESUMABLE = ("audit", "fetch", "generate", "next", "publish", "qa", "recode", "regenerate", "repair")
+_MODULES = {"import": "import_"}
+"""Where a command is called like a keyword of Python."""
+
+_RESUMABLE = (
+    "audit",
+    "export",
+    "fetch",
+    "generate",
+    "import",
+    "next",
+    "publish",
+    "qa",
+    "recode",
+    "regenerate",
+    "repair",
+)
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -53,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     asked = _parser().parse_args(arguments)
     try:
-        code: int = import_module(f".commands.{asked.command}", __package__).run(asked)
+        module = _MODULES.get(asked.command, asked.command)
+        code: int = import_module(f".commands.{module}", __package__).run(asked)
         sys.stdout.flush()
     except (VoxpressError, MistakeError) as error:
         _tell(str(error))
@@ -107,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
     _bench(commands)
     _publish(commands)
     _fetch(commands)
+    _import(commands)
+    _export(commands)
     return parser
 
 
@@ -384,6 +402,8 @@ def _publish(commands: argparse._SubParsersAction) -> None:  # type: ignore[type
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and write nothing there")
     override = "publish though the quality gate does not let it pass; the reason is written on the card for everybody"
     parser.add_argument("--override", metavar="REASON", help=override)
+    consent = "the data set holds scans of real people, who have agreed that it is published"
+    parser.add_argument("--real-data-consent", action="store_true", help=consent)
 
 
 def _fetch(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -399,6 +419,77 @@ def _fetch(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-a
     parser.add_argument("--splits", metavar="NAME,NAME", help="only these splits")
     parser.add_argument("--config", metavar="NAME", help="which data set of a collection; by default all")
     parser.add_argument("--transfers", type=_positive, default=8, metavar="N", help="files at a time (default 8)")
+
+
+def _import(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Makes a data set of NIfTI files and a table.\n\n"
+        "Axes are brought to RAS+ by permuting and flipping; nothing is resampled unless --grid asks for it. Stopped "
+        "at any\ntime, or after a file was mended, the same command goes on from what is there."
+    )
+    parser = _command(commands, "import", text)
+    parser.add_argument("folder", metavar="DIR", help="folder of .nii and .nii.gz files, or a BIDS data set")
+    parser.add_argument("-o", "--output", required=True, metavar="STORE", help="folder of the data set")
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--synthetic", action="store_true", help="the scans show no real person")
+    kind.add_argument("--real", action="store_true", help="they do, and everything made of the data set says so")
+    who = parser.add_argument_group("who is on the scans")
+    table = "CSV, TSV or Parquet; by default participants.tsv of a BIDS data set"
+    who.add_argument("--table", metavar="FILE", help=table)
+    key = "which column of it names the files: by path below DIR, by name without ending, or by BIDS subject"
+    who.add_argument("--key", default="", metavar="COLUMN", help=key)
+    columns = "conditions, by default all columns; NAME=COLUMN renames one"
+    who.add_argument("--columns", default="", metavar="age,sex,NAME=COLUMN", help=columns)
+    split = "column with the names of splits, or fractions, by which whole subjects are dealt"
+    who.add_argument("--split", default="", metavar="COLUMN|train=0.8,test=0.2", help=split)
+    who.add_argument(
+        "--skip-unmatched", action="store_true", help="leave out files without a row and rows without a file"
+    )
+    files = parser.add_argument_group("which files")
+    files.add_argument("--files", default="", metavar="GLOB", help="only these, such as '*/anat/*_T1w.nii.gz'")
+    files.add_argument("--suffix", default="", metavar="T1w", help="only BIDS names that end so")
+    labels = "these are label maps: of the same BIDS subject, or with the name of the image and more, as in 7_seg"
+    files.add_argument("--labels", default="", metavar="GLOB", help=labels)
+    files.add_argument("--label-names", metavar="FILE", help="table with the columns index and name")
+    form = "which counts, where the two affines of a file differ"
+    files.add_argument("--affine", choices=("agreed", "sform", "qform"), default="agreed", help=form)
+    files.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read")
+    voxels = parser.add_argument_group("how they are stored")
+    grid = "resample to this grid: voxels and mm, or the folder of a data set"
+    voxels.add_argument("--grid", default="", metavar="160,224,160@1,1,1", help=grid)
+    dtype = "by default what keeps integers as they are, and 16 bits for floats"
+    voxels.add_argument("--dtype", choices=("uint8", "int16", "uint16"), default="", help=dtype)
+    window = "values that are told apart; by default all integers, and floats up to a 99.9th percentile"
+    voxels.add_argument("--window", default="", metavar="LOW,HIGH|percentiles", help=window)
+    background = "value outside the body, which is stored as 0; by default 0, or LOW"
+    voxels.add_argument("--background", type=float, metavar="VALUE", help=background)
+    voxels.add_argument("--unit", default="", help="of the values, such as HU")
+    voxels.add_argument("--shard-samples", type=_positive, default=64, metavar="N", help="in one file (default 64)")
+    named = parser.add_argument_group("what it is called")
+    named.add_argument("--name", default="", help="of the data set; by default that of its folder")
+    named.add_argument("--version", default="1.0.0", metavar="X.Y.Z", help="of it (default 1.0.0)")
+    source_type = "IPTC's term for where synthetic scans come from, a URL; by default what their files say"
+    named.add_argument("--digital-source-type", default="", metavar="URL", help=source_type)
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+
+
+def _export(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Writes samples as NIfTI files.\n\n"
+        "With the stored integers, their scale and their affine; each file says whether it is synthetic. Stopped at "
+        "any time,\nthe same command goes on from what is there."
+    )
+    parser = _command(commands, "export", text)
+    parser.add_argument("source", metavar="SOURCE", help="folder of the data set, its URL, or org/name@v1.0.0")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the files")
+    layout = "a plain folder with samples.csv and samples.parquet (default), or a BIDS derivative data set"
+    parser.add_argument("--format", dest="layout", choices=("nifti", "bids"), default="nifti", help=layout)
+    parser.add_argument("--where", metavar="EXPR", help="only samples for which this is true")
+    parser.add_argument("--split", metavar="NAME", help="only samples of this split")
+    parser.add_argument("--rows", metavar="0,3,7", help="only these rows (of those that --where and --split leave)")
+    suffix = "of images in BIDS; by default what the condition contrast says"
+    parser.add_argument("--suffix", default="", metavar="T1w", help=suffix)
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
 
 
 def _ordering(parser: argparse.ArgumentParser) -> None:

@@ -33,6 +33,7 @@ def publish(
     token: str | None = None,
     dry_run: bool = False,
     override: str | None = None,
+    real_data_consent: bool = False,
     progress: Tell | None = None,
 ) -> Published:
     """Publishes a data set, or a folder of data sets, as an immutable version; makes its card where there is none.
@@ -49,7 +50,15 @@ def publish(
     if not dry_run:
         _settle_overrides(path, override, tag=tag)
     return publish_version(
-        path, target, tag=tag, private=private, token=token, dry_run=dry_run, override=override, progress=progress
+        path,
+        target,
+        tag=tag,
+        private=private,
+        token=token,
+        dry_run=dry_run,
+        override=override,
+        real_data_consent=real_data_consent,
+        progress=progress,
     )
 
 

@@ -37,19 +37,27 @@ _LEAST_BACKGROUND: Final = 0.02
 
 @runtime_checkable
 class Reference(Protocol):
-    """Volumes in a fixed order.
+    """Volumes in a fixed order; picklable."""
 
-    Attributes:
-        source: what was opened, for messages.
-        ids: one a volume, each of its own.
-        subjects: whom each volume shows; the id where that is not known.
-        digest: hex; another one as soon as a volume could be another.
-    """
+    @property
+    def source(self) -> str:
+        """What was opened, for messages."""
+        ...
 
-    source: str
-    ids: tuple[str, ...]
-    subjects: tuple[str, ...]
-    digest: str
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """One a volume, each of its own."""
+        ...
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Whom each volume shows; the id where that is not known."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Hex; another one as soon as a volume could be another."""
+        ...
 
     def __len__(self) -> int: ...
 

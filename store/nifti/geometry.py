@@ -53,14 +53,12 @@ def file_affine(header: Any, shape: tuple[int, int, int], which: str, where: str
     if which == "agreed" and len(set_forms) == 2:
         _check_agreement(set_forms, {name: int(code) for name, (_, code) in forms.items()}, shape, where)
     # as nibabel and other readers: the sform, which can say more, comes first
-    affine = set_forms[which] if which in set_forms else next(iter(set_forms.values()))
+    told: NDArray[np.float64] = set_forms[which] if which in set_forms else next(iter(set_forms.values()))
     unit = header.get_xyzt_units()[0]
     if unit not in _MM:
         msg = f"{where} has the unit {unit!r} of length, which is none of {', '.join(_MM)}; mend its header"
         raise FormatError(msg)
-    if _MM[unit] != 1:
-        affine = np.diag([_MM[unit]] * 3 + [1.0]) @ affine
-    return affine
+    return told if _MM[unit] == 1 else np.diag([_MM[unit]] * 3 + [1.0]) @ told
 
 
 def to_ras(shape: tuple[int, int, int], affine: NDArray[np.float64], where: str) -> tuple[Any, NDArray[np.float64]]:

@@ -263,7 +263,7 @@ def _voxels(file: Any, raw: Any, path: Path) -> NDArray[Any]:
     x, y, z = (int(size) for size in raw["dim"][1:4])
     dtype = raw.get_data_dtype()
     data = np.empty(x * y * z, dtype)
-    into = memoryview(data).cast("B")
+    into = data.view(np.uint8).data
     done = 0
     while done < len(into) and (count := file.readinto(into[done:])):
         done += count
