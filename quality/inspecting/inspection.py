@@ -130,7 +130,7 @@ def _inspect(
     for file, some in plan.items():
         parts = {piece: folder.read(piece.name) for piece in some}
         if any(piece.lacking for piece in some):
-            columns = [*extractors, *others]
+            columns: list[FeatureExtractor | StoredFeatures] = [*extractors, *others]
             _complete(cohort, file, whole.rows(file), parts, extractors=columns, scratch=folder.scratch)
         for part in parts.values():
             failed = _failures(part) | failed
