@@ -79,6 +79,15 @@ def test_only_what_is_new_is_computed(tiny_store, tmp_path):
     assert len(read_features(store.open(tiny_store), first)) == len(read_features(store.open(tiny_store), second))
 
 
+def test_features_of_others_are_kept(tiny_store):
+    own = Tones(version=3)
+    own.name = "own"
+    inspect_store(store.open(tiny_store), [own])
+    for again in (False, True):
+        inspect_store(store.open(tiny_store), [Tones()], again=again)
+        assert len(read_features(store.open(tiny_store), own)) == tiny.SAMPLES
+
+
 def test_an_inspection_that_was_stopped_goes_on(tiny_store, tmp_path, monkeypatch):
     monkeypatch.setattr(inspection, "piece_rows", lambda voxels: 2)
     extractor = Tones(tmp_path / "log")

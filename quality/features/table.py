@@ -32,10 +32,12 @@ __all__ = [
     "FEATURES_FOLDER",
     "FeatureFile",
     "FeatureReader",
+    "StoredFeatures",
     "feature_columns",
     "feature_files",
     "packed",
     "read_features",
+    "stored_features",
     "unpacked",
     "write_feature_file",
 ]
@@ -44,6 +46,15 @@ FEATURES_FOLDER: Final = "quality/features"
 _MOST_FILES = 128
 """Of a split, as the table of the store has."""
 _MOST_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFeatures:
+    """Features that a table holds, whatever made them; attributes as those of `FeatureExtractor`."""
+
+    name: str
+    feature_id: str
+    width: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +123,7 @@ def write_feature_file(
     rows: pa.Table,
     *,
     manifest_sha256: str,
-    extractors: Sequence[FeatureExtractor],
+    extractors: Sequence[FeatureExtractor | StoredFeatures],
     scratch: Path,
 ) -> None:
     """Writes one file of the table.
@@ -145,6 +156,27 @@ def write_feature_file(
     ) as writer:
         writer.write_table(rows)
     write_atomic(root / file.path, sink.getvalue().to_pybytes(), scratch=scratch)
+
+
+def stored_features(cohort: Cohort) -> list[StoredFeatures]:
+    """What the feature table of a store holds, by its first file; nothing if it is missing or of another manifest."""
+    import pyarrow.parquet as pq
+
+    for file in feature_files(cohort.manifest)[:1]:
+        try:
+            data = cohort.store.source.read_all(file.path, most=_MOST_BYTES)
+            schema = pq.read_schema(pa.BufferReader(data))
+            metadata = schema.metadata or {}
+            if metadata.get(b"manifest_sha256", b"").decode() == cohort.manifest.digest:
+                ids = json.loads(metadata.get(b"feature_ids", b"{}"))
+                fields = [field for field in schema if field.name in ids and pa.types.is_fixed_size_list(field.type)]
+                return [
+                    StoredFeatures(name=field.name, feature_id=ids[field.name], width=field.type.list_size)
+                    for field in fields
+                ]
+        except (pa.ArrowException, OSError, ValueError):
+            pass
+    return []
 
 
 def read_features(cohort: Cohort, extractor: FeatureExtractor) -> FeatureSet:
@@ -185,7 +217,7 @@ class FeatureReader:
         extractors: whose columns are wanted.
     """
 
-    def __init__(self, cohort: Cohort, extractors: Sequence[FeatureExtractor]) -> None:
+    def __init__(self, cohort: Cohort, extractors: Sequence[FeatureExtractor | StoredFeatures]) -> None:
         self._cohort, self._extractors = cohort, extractors
         self.why = "there are none"
 
@@ -257,7 +289,7 @@ def _leaves(names: Sequence[str]) -> list[str]:
     return [f"{name}.list.element" for name in names]
 
 
-def _metadata(manifest_sha256: str, extractors: Sequence[FeatureExtractor]) -> dict[str, str]:
+def _metadata(manifest_sha256: str, extractors: Sequence[FeatureExtractor | StoredFeatures]) -> dict[str, str]:
     return {
         "synthetic": "true",
         "manifest_sha256": manifest_sha256,

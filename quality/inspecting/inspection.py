@@ -17,7 +17,15 @@ from ...errors import StoreExistsError
 from ...store import write_atomic
 from ...store.processes import in_processes
 from ..features.pieces import PieceFolder, piece_rows
-from ..features.table import FeatureReader, feature_files, packed, unpacked, write_feature_file
+from ..features.table import (
+    FeatureReader,
+    StoredFeatures,
+    feature_files,
+    packed,
+    stored_features,
+    unpacked,
+    write_feature_file,
+)
 from .inspector import Inspector, column_of
 from .plan import plan_pieces
 from .samples import identity, read_reasons, write_samples
@@ -105,6 +113,10 @@ def _inspect(
     ids = tuple(cohort.store.columns(["sample_id"])["sample_id"].to_pylist())
     known = None if again else read_reasons(cohort)
     reader = FeatureReader(cohort, () if again else extractors)
+    names = {each.name for each in extractors}
+    # features of other extractors that the table holds are kept
+    others = [each for each in stored_features(cohort) if each.name not in names]
+    whole = FeatureReader(cohort, others if again else [*extractors, *others])
     folder = _begun(PieceFolder(work), json.dumps([identity(cohort), again]))
     plan = {
         file: plan_pieces(file, reader.rows(file), extractors, size=_piece_rows(cohort), check=known is None)
@@ -118,7 +130,8 @@ def _inspect(
     for file, some in plan.items():
         parts = {piece: folder.read(piece.name) for piece in some}
         if any(piece.lacking for piece in some):
-            _complete(cohort, file, reader.rows(file), parts, extractors=extractors, scratch=folder.scratch)
+            columns: list[FeatureExtractor | StoredFeatures] = [*extractors, *others]
+            _complete(cohort, file, whole.rows(file), parts, extractors=columns, scratch=folder.scratch)
         for part in parts.values():
             failed = _failures(part) | failed
             if known is None:
@@ -168,7 +181,7 @@ def _complete(
     there: pa.Table | None,
     parts: Mapping[Piece, pa.Table],
     *,
-    extractors: Sequence[FeatureExtractor],
+    extractors: Sequence[FeatureExtractor | StoredFeatures],
     scratch: Path,
 ) -> None:
     """Writes one file of the feature table: what was there, and what is new."""

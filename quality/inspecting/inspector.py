@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from ...store import ArraySpec, Cohort
     from ..features import FeatureExtractor
     from ..features.pieces import PieceFolder
+    from ..features.table import StoredFeatures
     from .plan import Piece
 
 __all__ = ["Inspector", "column_of"]
 
 
-def column_of(extractor: FeatureExtractor) -> str:
+def column_of(extractor: FeatureExtractor | StoredFeatures) -> str:
     """Column of a piece's file; another id is another column."""
     return f"{extractor.name} {extractor.feature_id}"
 
