@@ -1,7 +1,7 @@
 """The whole press in a few minutes: ``python -m voxpress.demo [DIR]``.
 
-Makes a small cohort of brains, verifies it, draws some, judges it, reads its table and trains a small network on its patches.
-Run again, it reuses what is there.
+Makes a small cohort of brains, verifies it, draws some, judges it, reads its table and trains a small network on its
+patches. Run again, it reuses what is there.
 """
 
 from __future__ import annotations
