@@ -1,4 +1,4 @@
-"""What a data set must say of itself before others get it: that it is synthetic, and a value in every cell."""
+"""What a data set must say of itself before others get it: whether it is synthetic, and a value in every cell."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ def release_scores(cohort: Cohort) -> tuple[Score, ...]:
 
 
 def _marks(cohort: Cohort) -> Iterator[bool]:
-    """Of each Zarr group and array, of each Parquet file, and of the rows."""
+    """Of each Zarr group and array, of each Parquet file, and of the rows: whether they say what the manifest says."""
     import pyarrow.parquet as pq
 
-    source = cohort.store.source
+    source, synthetic = cohort.store.source, cohort.manifest.synthetic
     for split in cohort.manifest.split_names:
         paths = [group_zarr_json_path(split), *(array_zarr_json_path(split, name) for name in cohort.specs)]
         for path in paths:
             document = as_mapping(parse_json(source.read_all(path, most=_MOST_BYTES), path), path)
             attributes: Any = document.get("attributes")
-            yield isinstance(attributes, dict) and attributes.get("synthetic") is True
+            yield isinstance(attributes, dict) and attributes.get("synthetic") is synthetic
         for path in cohort.manifest.metadata_files(split):
             # the table that a cohort has is without what its files say of themselves
             metadata = pq.read_schema(safe_path(cohort.path, path)).metadata or {}
-            yield metadata.get(b"synthetic") == b"true"
+            yield metadata.get(b"synthetic") == (b"true" if synthetic else b"false")
     if "is_synthetic" in cohort.store.schema.names:
-        yield all(value is True for value in cohort.columns(["is_synthetic"])["is_synthetic"].unique().to_pylist())
+        yield all(value is synthetic for value in cohort.columns(["is_synthetic"])["is_synthetic"].unique().to_pylist())
     else:
         yield False
 
