@@ -25,6 +25,8 @@ _RULES: Final = 2
 """That refuse by chance, distance and ratio, each half of the level; the hash hardly ever does."""
 _HASH_BITS: Final = 24
 """Of 256. Measured: a scan that was made again differs in about 20."""
+_STEADY: Final = 10
+"""The k-th smallest value stands for a share that is off by 1/√k of it: with so many times as many people, a third."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,6 @@ def people_for(training: TrainingSet, holdout: Closeness | None, *, level: float
     needed = low_rule(np.zeros(1), level / _RULES).needed
     if holdout is not None and len(holdout) >= needed:
         return holdout
-    some = np.random.default_rng([seed, 8]).permutation(len(training))[: needed - (len(holdout) if holdout else 0)]
+    some = np.random.default_rng([seed, 8]).permutation(len(training))[: needed * _STEADY]
     own = training.own_closeness(np.sort(some))
     return own if holdout is None else joined([holdout, own])
