@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from .builder import publish as publish_version
 from .builder.publishing import read_contents
-from .cards import collection_card, dataset_card
+from .cards import collection_card, write_card
+from .store import open as open_store
 from .store import write_atomic
 from .store.layout import CARD_NAME
 from .store.sources.hub import hub_name
@@ -65,10 +66,10 @@ def write_missing_card(path: str | os.PathLike[str], *, tag: str | None = None, 
     contents = read_contents(root, tag)
     named = hub_name(repository)
     name = named[0] if named else ""
-    if contents.is_collection:
-        card = collection_card(contents.name, contents.stores, repository=name)
-    else:
-        card = dataset_card(contents.stores[""], repository=name)
+    if not contents.is_collection:
+        write_card(open_store(root), repository=name)
+        return True
+    card = collection_card(contents.name, contents.stores, repository=name)
     scratch = root / _SCRATCH
     try:
         write_atomic(root / CARD_NAME, card.encode(), scratch=scratch)

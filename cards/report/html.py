@@ -1,0 +1,193 @@
+"""The page of a report: pure, from values to text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..charts import svg
+from ..charts.axes import shown
+from ..pages import page, text
+from .drawing import chart_of, floor_chart
+from .summary import summary
+from .words import badge, counted, number, section_title, sentence, tone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..charts import Chart
+    from .document import Cell, Entry, Judged, Section, Table
+    from .samples import Shown
+
+__all__ = ["report_html"]
+
+_STALE = """\
+<div class="lead v-bad"><span class="word">STALE</span><p>This report is of another version of the data: nothing below
+says anything about the files beside it. Make it again with <code>voxpress qa</code>.</p></div>"""
+
+
+def report_html(judged: Judged, *, samples: Sequence[Shown] = (), synthetic: bool = True, stale: bool = False) -> str:
+    """The whole page.
+
+    Args:
+        judged: the report.
+        samples: pictures of samples with what they are examples of.
+        synthetic: whether the data are; real data are not called synthetic.
+        stale: whether it is of another version of the data, which the page then says first.
+
+    Returns:
+        HTML that needs nothing beside itself: no script, no network.
+    """
+    name = f"{judged.name} {judged.version}".strip() or "a data set"
+    kind = "synthetic data, not for clinical use" if synthetic else "real data"
+    body = [
+        f'<header><h1>Quality report: {text(name)}</h1><p class="faint">{kind}</p></header>',
+        "<main>",
+        _STALE if stale else "",
+        summary(judged, synthetic=synthetic),
+        _contents(judged, samples),
+        _pictures(samples),
+        *map(_section, judged.sections),
+        _about(judged),
+        "</main>",
+    ]
+    return page(f"Quality report: {name}", "\n".join(body), styles=("report.css",), synthetic=synthetic)
+
+
+def _contents(judged: Judged, samples: Sequence[Shown]) -> str:
+    links = [('<a href="#pictures">Pictures</a>')] if samples else []
+    links += [f'<a href="#{_anchor(section)}">{text(section_title(section))}</a>' for section in judged.sections]
+    return f'<nav aria-label="Contents">{"".join(links)} <a href="#about">How to read it</a></nav>'
+
+
+def _pictures(samples: Sequence[Shown]) -> str:
+    if not samples:
+        return ""
+    figures = "".join(
+        f'<figure class="wide"><figcaption>{text(each.title)}</figcaption><p class="small faint">{text(each.why)}</p>'
+        f'<img src="{each.url}" alt="{text(each.alt)}"></figure>'
+        for each in samples
+    )
+    return f'<section id="pictures"><h2>Pictures</h2><div class="figures">{figures}</div></section>'
+
+
+def _section(section: Section) -> str:
+    chart = floor_chart(section.entries)
+    figures = [_figure(chart, wide=True)] if chart else []
+    missing = []
+    for name, figure in section.figures.items():
+        drawn = chart_of(name, figure)
+        if drawn is None:
+            missing.append(name)
+        else:
+            figures.append(_figure(drawn))
+    note = f'<p class="faint small">Not drawn: {text(", ".join(missing))}.</p>' if missing else ""
+    parts = [
+        f'<section id="{_anchor(section)}"><h2>{text(section_title(section))} {badge(section.verdict)}</h2>',
+        _entries(section.entries),
+        f'<div class="figures">{"".join(figures)}</div>' if figures else "",
+        note,
+        *(_table(name, table) for name, table in section.tables.items()),
+        "</section>",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _anchor(section: Section) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", section.id) or "section"
+
+
+def _entries(entries: Sequence[Entry]) -> str:
+    if not entries:
+        return "<p>No checks.</p>"
+    head = "".join(
+        f'<th scope="col"{each}</th>'
+        for each in (
+            ">Verdict", ">Check", ' class="number">Value', ' class="number">Floor', ">Counted", ">Rule",
+        )
+    )  # fmt: skip
+    rows = "".join(map(_entry, entries))
+    caption = (
+        "<caption>Values with 95 % intervals; the floor is the same score between two halves of real data</caption>"
+    )
+    whole = f'<table class="entries">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'<div class="scroll">{whole}</div>'
+
+
+def _entry(entry: Entry) -> str:
+    features = f"<code>features: {text(entry.feature_id)}</code>" if entry.feature_id else ""
+    value = number(entry.value, entry.interval, entry.unit) or '<span class="faint">not run</span>'
+    reason = f'<br><span class="small">{text(entry.reason)}</span>' if entry.reason and entry.sentence else ""
+    cells = [
+        f"<td>{badge(entry.verdict)}</td>",
+        f'<td class="what">{text(sentence(entry))}{reason}<code>{text(entry.id)}</code>{features}</td>',
+        f'<td class="number">{value}</td>',
+        f'<td class="number">{number(entry.floor, entry.floor_interval)}</td>',
+        f'<td class="small">{text(counted(entry.n))}</td>',
+        f'<td class="small">{text(entry.rule)}</td>',
+    ]
+    return f'<tr class="{tone(entry.verdict)}">{"".join(cells)}</tr>'
+
+
+def _figure(chart: Chart, *, wide: bool = False) -> str:
+    return f"<figure{' class=wide' if wide else ''}><figcaption>{text(chart.title)}</figcaption>{svg(chart)}</figure>"
+
+
+def _table(name: str, table: Table) -> str:
+    numeric = [_is_number(row) for row in zip(*table.rows, strict=True)] or [False] * len(table.columns)
+    classes = [' class="number"' if each else "" for each in numeric]
+    head = "".join(
+        f'<th scope="col"{kind}>{text(_words(column))}</th>'
+        for column, kind in zip(table.columns, classes, strict=True)
+    )
+    rows = "".join(
+        "<tr>" + "".join(f"<td{kind}>{_shown(cell)}</td>" for cell, kind in zip(row, classes, strict=True)) + "</tr>"
+        for row in table.rows
+    )
+    whole = f"<table><caption>{text(_words(name))}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    whole = f'<div class="scroll">{whole}</div>'
+    return (
+        whole
+        if len(table.rows) <= 40
+        else f"<details><summary>{text(_words(name))}: {len(table.rows)} rows</summary>{whole}</details>"
+    )
+
+
+def _is_number(cells: Sequence[Cell]) -> bool:
+    return all(cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool)) for cell in cells)
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None:
+        return '<span class="faint">none</span>'
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return text(shown(cell)) if isinstance(cell, int | float) else text(cell)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _about(judged: Judged) -> str:
+    facts: Mapping[str, str] = {
+        "Data set": f"{judged.name} {judged.version}",
+        "Manifest (SHA-256)": judged.manifest_sha256,
+        "Profile": judged.profile,
+        **{name: value for name, value in judged.facts.items() if name not in {"name", "version", "manifest_sha256"}},
+    }
+    rows = "".join(f"<dt>{text(_words(name))}</dt><dd>{text(value)}</dd>" for name, value in facts.items())
+    return f"""\
+<section id="about"><h2>How to read it</h2>
+<ul>
+<li><strong>PASS</strong>, <strong>WARN</strong> and <strong>FAIL</strong> hold a value against the rule beside it, from
+the profile of thresholds that the publisher chose.</li>
+<li><strong>NOT RUN</strong> is no verdict: the check could not run, and nothing is known.</li>
+<li><strong>INVALID</strong>: a check was shown not to find what it must find, so its result counts for nothing.</li>
+<li>A <strong>floor</strong> is the same score between two halves of real data: no generator can be expected below it.
+Numbers of different feature ids do not compare.</li>
+<li>A name with dots, such as <code>set.kid.random_conv</code>, is the same check in every report.</li>
+</ul>
+<dl>{rows}</dl>
+<p class="faint small">The numbers of this page are in <code>quality/report.json</code>. If the digest above is not
+that of <code>voxpress.json</code> beside it, the report is of another version of the data.</p></section>"""
