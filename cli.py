@@ -2,8 +2,8 @@
 
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
-Exit codes: 0 done; 1 something failed, or `verify` found problems, or `repair` left some; 2 a mistake in what was
-asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1): 0
+Exit codes: 0 done; 1 something failed, or `verify` or `gate` found problems, or `repair` left some; 2 a mistake in what
+was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1): 0
 the same, 1 different, 2 something failed.
 """
 
@@ -17,14 +17,22 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .commands.console import MistakeError, printable
-from .errors import PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError, VoxpressError
+from .errors import (
+    PublishError,
+    QualityError,
+    QueryError,
+    RecipeError,
+    StoreExistsError,
+    StoreNotFoundError,
+    VoxpressError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
 
-_MISTAKES = (MistakeError, PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
+_MISTAKES = (MistakeError, PublishError, QualityError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
 _RESUMABLE = ("fetch", "generate", "next", "publish", "recode", "regenerate", "repair")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
@@ -93,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     _recode(commands)
     _next(commands)
     _diff(commands)
+    _gate(commands)
     _bench(commands)
     _card(commands)
     _publish(commands)
@@ -267,6 +276,21 @@ def _diff(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-ar
     parser.add_argument("-n", type=_natural, default=5, metavar="N", help="so many samples of each kind (default 5)")
 
 
+def _gate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Judges what was measured of a data set, and writes its quality report.\n\n"
+        "Measures what the table tells, takes what other commands measured, and judges all of it by a profile. Reads "
+        "no voxel.\nExit code 1 if the data set may not be published."
+    )
+    parser = _command(commands, "gate", text)
+    _path(parser)
+    profile = "demo, research (default), strict, or a file of your own; see docs/gate.md"
+    parser.add_argument("--profile", default="research", metavar="NAME|FILE.yaml", help=profile)
+    people = "CSV or Parquet table of real people, with columns of the same conditions"
+    parser.add_argument("--reference-table", metavar="FILE", help=people)
+    parser.add_argument("--json", action="store_true", help="print the report, for programs")
+
+
 def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     text = (
         "Measures how fast a data set is read here, what limits that, and what to change.\n\n"
@@ -331,6 +355,8 @@ def _publish(commands: argparse._SubParsersAction) -> None:  # type: ignore[type
     parser.add_argument("--private", action="store_true", help="make the repository on the Hub private, if it is new")
     parser.add_argument("--token", help="for the Hub; by default HF_TOKEN or the login (other people may see this one)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and write nothing there")
+    override = "publish though the quality gate does not let it pass; the reason is written on the card for everybody"
+    parser.add_argument("--override", metavar="REASON", help=override)
 
 
 def _fetch(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FormatError
+from ..quality.parts import write_beside
 from ..store import safe_path
 from ..store.files import read_whole
 from ..store.layout import CARD_NAME
@@ -18,7 +19,6 @@ from .dataset_card.header import licence_of
 from .dataset_card.human import PLACEHOLDER
 from .dataset_card.pictures import write_pictures
 from .lint.facts_check import told_repository
-from .report.writing import write_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

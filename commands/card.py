@@ -27,13 +27,14 @@ def run(asked: argparse.Namespace) -> int:
     if asked.check:
         return _check(cohort)
     from ..cards import read_human, write_card
-    from ..cards.report import REPORT_PAGE, read_judged, write_report_page
+    from ..cards.report import write_report_page
+    from ..quality.gate import HTML_NAME, check_report
 
     human = None if asked.human is None else read_human(Path(asked.human))
     written = list(write_card(cohort, human=human, repository=asked.repository or "", pictures=not asked.no_pictures))
-    if read_judged(cohort.path) is not None:
+    if check_report(cohort.path, cohort.manifest).report is not None:
         write_report_page(cohort)
-        written.append(REPORT_PAGE)
+        written.append(HTML_NAME)
     if asked.viewer is not None:
         write_viewer(cohort, spread(asked.n or _MOST_SAMPLES, len(cohort)), Path(asked.viewer))
         written.append(asked.viewer)

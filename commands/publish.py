@@ -28,6 +28,7 @@ def run(asked: argparse.Namespace) -> int:
             private=asked.private,
             token=asked.token,
             dry_run=asked.dry_run,
+            override=asked.override,
             progress=bars.tell,
         )
     for text in published.notes:

@@ -69,8 +69,8 @@ class CardFacts:
         people: a table of sex by decade of age, header first; empty where one of them is not known.
         retried: samples that needed more than one attempt.
         refused: attempts that a check refused; None where that was not recorded.
-        judged: the quality report; None if there is none.
-        stale: whether that report is of another version.
+        judged: the quality report; None if there is none that holds.
+        unjudged: why there is none; empty where nobody looked.
         pictures: paths of pictures that lie beside the card.
         changes: since the version before, as `changelog.change_points` tells them; there is then a `CHANGELOG.md`.
         repository: `org/name` on the Hub, if it is known, for the examples.
@@ -88,7 +88,7 @@ class CardFacts:
     retried: int = 0
     refused: Refused | None = None
     judged: Judged | None = None
-    stale: bool = False
+    unjudged: str = ""
     pictures: tuple[str, ...] = ()
     changes: str = ""
     repository: str = ""

@@ -12,12 +12,13 @@ import numpy as np
 from ...errors import VoxpressError
 from ...generation.recipe import load_recipe
 from ...generation.registry import load_backend
+from ...quality.gate import check_report
 from ...store import group_zarr_json_path, safe_path
 from ...store.files import read_whole
 from ...store.parsing import parse_json
 from ...store.rows import MEASURED
 from ..origin import is_synthetic
-from ..report.writing import read_judged
+from ..report.writing import judged_of
 from .facts import CardFacts, Counts, Refused, Spread
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def gather(cohort: Cohort, *, repository: str = "") -> CardFacts:
     """
     backend = _backend(cohort)
     columns = list(_columns(cohort, backend))
-    judged = read_judged(cohort.path)
+    standing = check_report(cohort.path, cohort.manifest)
     attempts = cohort.columns(["attempt"])["attempt"].to_numpy()
     return CardFacts(
         synthetic=is_synthetic(cohort.manifest),
@@ -78,8 +79,8 @@ def gather(cohort: Cohort, *, repository: str = "") -> CardFacts:
         people=_people({each.name: each.ordered for each in columns}),
         retried=int(np.count_nonzero(attempts)),
         refused=_refused(cohort),
-        judged=judged,
-        stale=judged is not None and judged.manifest_sha256 != cohort.manifest.digest,
+        judged=judged_of(standing),
+        unjudged="" if standing.report is not None else standing.sentence,
         pictures=tuple(path for path in (PREVIEW, FIGURES) if safe_path(cohort.path, path).is_file()),
         changes=_changes(cohort),
         repository=repository,

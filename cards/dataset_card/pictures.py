@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL.PngImagePlugin import PngInfo
 
+from ...quality.parts import write_beside
 from ...store.rows import MEASURED
 from ..charts import bars, histogram, mosaic, scatter
 from ..origin import is_synthetic
 from ..preview import preview_cohort
-from ..report.writing import write_beside
 from .gathering import FIGURES, PREVIEW
 
 if TYPE_CHECKING:

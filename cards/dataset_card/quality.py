@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["quality", "refusals", "verdict_line"]
 
 _HEAD: Final = ("verdict", "check", "value", "floor", "counted", "features")
-_NONE: Final = """\
-No quality report has been made of this version: nothing is known of what the checks would find. The memorisation audit
-was **not run**."""
-_STALE: Final = "**The report is of another version of the data**, so it says nothing about this one."
+_NONE: Final = "Nothing is known of what the checks would find. The memorisation audit was **not run**."
 _NOT_TRIED: Final = "A network trained on these data and tested on real ones: not evaluated."
 _WORD: Final = {verdict: verdict.value.replace("_", " ") for verdict in Verdict}
 
@@ -29,20 +26,16 @@ def verdict_line(facts: CardFacts) -> str:
     """The verdict in one line, for the top of the card."""
     judged = facts.judged
     if judged is None:
-        return "Quality: **not judged** yet."
-    if facts.stale:
-        return f"Quality: **not judged**. {_STALE}"
-    line = f"Quality: **{_WORD[judged.verdict]}** (profile `{escape(judged.profile)}`, {_tally(judged)})."
-    if judged.override:
-        line += f" It is published in spite of that, with this reason: {escape(judged.override)}"
-    return line
+        why = f": {escape(facts.unjudged)}" if facts.unjudged else ""
+        return f"Quality: **not judged**{why}."
+    return f"Quality: **{_WORD[judged.verdict]}** (profile `{escape(judged.profile)}`). {escape(judged.summary)}"
 
 
 def quality(facts: CardFacts) -> str:
     """The quality table, and the audit for itself."""
     judged = facts.judged
-    if judged is None or facts.stale:
-        return f"## Quality\n\n{_NONE if judged is None else _STALE}\n\n{_NOT_TRIED}"
+    if judged is None:
+        return f"## Quality\n\n{verdict_line(facts)} {_NONE}\n\n{_NOT_TRIED}"
     parts = ["## Quality", verdict_line(facts), _explained(judged)]
     parts += [part for section in judged.sections if section.id != "audit" for part in _section(section)]
     audit = next((section for section in judged.sections if section.id == "audit"), None)
@@ -65,11 +58,6 @@ def refusals(facts: CardFacts) -> str:
     if refused.groups:
         parts.append(table(("subgroup", "attempts refused", "samples", "refused per sample"), _groups(refused)))
     return "\n\n".join(parts)
-
-
-def _tally(judged: Judged) -> str:
-    counts = {verdict: sum(entry.verdict is verdict for entry in judged.entries) for verdict in Verdict}
-    return ", ".join(f"{count} {_WORD[verdict]}" for verdict, count in counts.items() if count) or "no checks"
 
 
 def _explained(judged: Judged) -> str:
@@ -98,7 +86,7 @@ def _scores(entries: Sequence[Entry]) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for entry in entries:
         if entry not in run:
-            reasons.setdefault(entry.reason or entry.sentence, []).append(entry.id)
+            reasons.setdefault(entry.because or entry.reason, []).append(entry.id)
     lines = [f"- NOT RUN: {', '.join(map(escape, names))}: {escape(reason)}" for reason, names in reasons.items()]
     return [*parts, *(["\n".join(lines)] if lines else [])]
 
@@ -106,7 +94,8 @@ def _scores(entries: Sequence[Entry]) -> list[str]:
 def _row(entry: Entry) -> tuple[str, ...]:
     counted = ", ".join(f"{count:,} {name}" for name, count in entry.n.items())
     value = _number(entry.value, entry.interval, entry.unit) or entry.reason
-    return _WORD[entry.verdict], entry.id, value, _number(entry.floor, entry.floor_interval), counted, entry.feature_id
+    verdict = "told" if entry.verdict is None else _WORD[entry.verdict]
+    return verdict, entry.id, value, _number(entry.floor, entry.floor_interval), counted, entry.feature_id
 
 
 def _number(value: float | None, interval: tuple[float, float] | None, unit: str = "") -> str:

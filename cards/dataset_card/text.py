@@ -47,7 +47,8 @@ def dataset_card(manifest: Manifest, facts: CardFacts | None = None, human: Huma
     asked = {each.key: f"## {each.heading}\n\n{human.answers.get(each.key) or template(each)}" for each in QUESTIONS}
     before = [text for key, text in asked.items() if key != _AFTER]
     first, second = (block(name, machine[name]) for name in BLOCKS)
-    return "\n\n".join((header_text(header), first, *before, second, asked[_AFTER])) + "\n"
+    title = f"# {escape(manifest.name)}"
+    return "\n\n".join((header_text(header), title, first, *before, second, asked[_AFTER])) + "\n"
 
 
 def remade_card(card: str, manifest: Manifest, facts: CardFacts, human: Human | None = None) -> str:
@@ -84,7 +85,7 @@ def machine_blocks(manifest: Manifest, facts: CardFacts, header: Mapping[str, An
     """
     facts = replace(_named(manifest, facts), licence=licence_of(header))
     where = facts.repository or f"path/to/{manifest.name}"
-    top = [f"# {escape(manifest.name)}", summary(manifest, facts, sample_count(manifest)), verdict_line(facts)]
+    top = [summary(manifest, facts, sample_count(manifest)), verdict_line(facts)]
     if pictures := [path for path in facts.pictures if path.endswith("preview.png")]:
         top.append(_picture(pictures[0], _alt("Some samples in axial, coronal and sagittal planes", facts)))
     figures = [path for path in facts.pictures if path not in pictures]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from .document import Entry, Judged, Section, judged_from_json
 from .html import report_html
-from .writing import REPORT_PAGE, read_judged, write_report_page
+from .writing import judged_of, write_report_page
 
 __all__ = [
-    "REPORT_PAGE",
     "Entry",
     "Judged",
     "Section",
     "judged_from_json",
-    "read_judged",
+    "judged_of",
     "report_html",
     "write_report_page",
 ]

@@ -28,15 +28,15 @@ class Entry:
 
     Attributes:
         id: of its score, dotted.
-        verdict: of the gate.
-        value, interval, floor, floor_interval, n, feature_id, unit: as in `quality.scores.Score`.
-        rule: the threshold that was held against it, in words.
-        sentence: what it means, for people.
-        reason: why it was not measured.
+        verdict: of the gate; None for a figure that is told and not judged.
+        value, interval, floor, floor_interval, n, feature_id, unit, reason: as in `quality.scores.Score`.
+        rule: id of the rule that judged it.
+        asks: the question of that rule.
+        because: why the verdict is what it is, in a sentence.
     """
 
     id: str
-    verdict: Verdict
+    verdict: Verdict | None
     value: float | None = None
     interval: tuple[float, float] | None = None
     floor: float | None = None
@@ -44,9 +44,10 @@ class Entry:
     n: Mapping[str, int] = field(default_factory=dict)
     feature_id: str = ""
     unit: str = ""
-    rule: str = ""
-    sentence: str = ""
     reason: str = ""
+    rule: str = ""
+    asks: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,22 +83,26 @@ class Judged:
     """A report.
 
     Attributes:
+        name, version: of the data set.
         manifest_sha256: identity of the data set that was judged.
-        name, version: of that data set.
+        digest: of the report itself.
         profile: the thresholds, by name.
+        about: what that profile is for.
         verdict: of the data set.
+        summary: the verdict in a sentence.
         sections: in the order in which they are shown.
-        override: why it is published all the same, where somebody said so.
-        facts: what else the report says in single values.
+        facts: versions and the like, for the engineer.
     """
 
-    manifest_sha256: str
     name: str
     version: str
+    manifest_sha256: str
+    digest: str
     profile: str
+    about: str
     verdict: Verdict
+    summary: str
     sections: tuple[Section, ...]
-    override: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -107,7 +112,7 @@ class Judged:
 
 
 def judged_from_json(value: Any, where: str) -> Judged:
-    """A report from JSON.
+    """A report from JSON, as `quality.gate.Report` writes it.
 
     Args:
         value: what was parsed.
@@ -117,31 +122,37 @@ def judged_from_json(value: Any, where: str) -> Judged:
         FormatError: it is no report; the message names the field.
     """
     fields = as_mapping(value, where)
-    data_set = as_mapping(_field(fields, "data_set", where), f"{where}: data_set")
+    dataset = as_mapping(_field(fields, "dataset", where), f"{where}: dataset")
+    profile = as_mapping(_field(fields, "profile", where), f"{where}: profile")
     sections = as_list(_field(fields, "sections", where), f"{where}: sections", most=_MOST_SECTIONS)
-    digest = data_set.get("manifest_sha256", fields.get("manifest_sha256", ""))
+    packages = as_mapping(fields.get("packages", {}), f"{where}: packages")
     return Judged(
-        manifest_sha256=as_str(digest, f"{where}: manifest_sha256"),
-        name=as_str(data_set.get("name", ""), f"{where}: data_set.name"),
-        version=as_str(data_set.get("version", ""), f"{where}: data_set.version"),
-        profile=_profile(_field(fields, "profile", where), f"{where}: profile"),
-        verdict=_verdict(fields, where),
+        name=as_str(dataset.get("name", ""), f"{where}: dataset.name"),
+        version=as_str(dataset.get("version", ""), f"{where}: dataset.version"),
+        manifest_sha256=as_str(_field(dataset, "manifest_sha256", where), f"{where}: dataset.manifest_sha256"),
+        digest=as_str(fields.get("digest", ""), f"{where}: digest"),
+        profile=as_str(_field(profile, "name", where), f"{where}: profile.name"),
+        about=as_str(profile.get("about", ""), f"{where}: profile.about"),
+        verdict=_verdict(fields, where) or Verdict.NOT_RUN,
+        summary=as_str(fields.get("summary", ""), f"{where}: summary"),
         sections=tuple(_section(each, f"{where}: sections[{place}]") for place, each in enumerate(sections)),
-        override=_override(fields.get("override"), where),
-        facts={name: str(each) for name, each in data_set.items() if isinstance(each, str | int | float)},
+        facts={
+            "made with voxpress": str(fields.get("voxpress", "")),
+            "packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
+        },
     )
 
 
 def _section(value: Any, where: str) -> Section:
     fields = as_mapping(value, where)
-    name = as_str(fields.get("id", fields.get("name", fields.get("part", ""))), f"{where}: id")
+    name = as_str(_field(fields, "name", where), f"{where}: name")
     entries = as_list(_field(fields, "entries", where), f"{where}: entries", most=_MOST_ENTRIES)
     tables = as_mapping(fields.get("tables", {}), f"{where}: tables")
     figures = as_mapping(fields.get("figures", {}), f"{where}: figures")
     return Section(
         id=name,
         title=as_str(fields.get("title", ""), f"{where}: title"),
-        verdict=_verdict(fields, where),
+        verdict=_verdict(fields, where) or Verdict.NOT_RUN,
         entries=tuple(_entry(each, f"{where}: entries[{place}]") for place, each in enumerate(entries)),
         tables={title: _table(each, f"{where}: tables.{title}") for title, each in tables.items()},
         figures={title: as_mapping(each, f"{where}: figures.{title}") for title, each in figures.items()},
@@ -164,7 +175,7 @@ def _entry(value: Any, where: str) -> Entry:
     )
 
 
-_WORDS: Final = ("feature_id", "unit", "rule", "sentence", "reason")
+_WORDS: Final = ("feature_id", "unit", "reason", "rule", "asks", "because")
 
 
 def _table(value: Any, where: str) -> Table:
@@ -172,7 +183,7 @@ def _table(value: Any, where: str) -> Table:
     columns = as_list(_field(fields, "columns", where), f"{where}: columns", most=_MOST_SECTIONS)
     rows = as_list(_field(fields, "rows", where), f"{where}: rows", most=_MOST_CELLS)
     if any(not isinstance(row, list) or len(row) != len(columns) for row in rows):
-        msg = f"{where}: every row must have {len(columns)} cells; make the report again with `voxpress qa`"
+        msg = f"{where}: every row must have {len(columns)} cells; make the report again with `voxpress gate`"
         raise FormatError(msg)
     return Table(columns=tuple(map(str, columns)), rows=tuple(tuple(map(_cell, row)) for row in rows))
 
@@ -183,27 +194,19 @@ def _cell(value: Any) -> Cell:
 
 def _field(fields: Mapping[str, Any], name: str, where: str) -> Any:
     if name not in fields:
-        msg = f"{where} has no {name!r}, so it is no report of voxpress; make it again with `voxpress qa`"
+        msg = f"{where} has no {name!r}, so it is no report of voxpress; make it again with `voxpress gate`"
         raise FormatError(msg)
     return fields[name]
 
 
-def _verdict(fields: Mapping[str, Any], where: str) -> Verdict:
+def _verdict(fields: Mapping[str, Any], where: str) -> Verdict | None:
     found = _field(fields, "verdict", where)
+    if found is None:
+        return None
     if found not in set(Verdict):
         msg = f"{where}: verdict must be one of {', '.join(Verdict)}, got {str(found)[:100]!r}"
         raise FormatError(msg)
     return Verdict(found)
-
-
-def _profile(value: Any, where: str) -> str:
-    return as_str(value.get("name", "") if isinstance(value, dict) else value, where)
-
-
-def _override(value: Any, where: str) -> str:
-    if isinstance(value, dict):
-        value = value.get("reason", "")
-    return as_str(value or "", f"{where}: override")
 
 
 def _interval(value: Any, where: str) -> tuple[float, float] | None:

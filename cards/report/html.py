@@ -10,7 +10,7 @@ from ..charts.axes import shown
 from ..pages import page, text
 from .drawing import chart_of, floor_chart
 from .summary import summary
-from .words import badge, counted, number, section_title, sentence, tone
+from .words import badge, counted, number, section_title, tone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,19 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["report_html"]
 
-_STALE = """\
-<div class="lead v-bad"><span class="word">STALE</span><p>This report is of another version of the data: nothing below
-says anything about the files beside it. Make it again with <code>voxpress qa</code>.</p></div>"""
 
-
-def report_html(judged: Judged, *, samples: Sequence[Shown] = (), synthetic: bool = True, stale: bool = False) -> str:
+def report_html(judged: Judged, *, samples: Sequence[Shown] = (), synthetic: bool = True) -> str:
     """The whole page.
 
     Args:
         judged: the report.
         samples: pictures of samples with what they are examples of.
         synthetic: whether the data are; real data are not called synthetic.
-        stale: whether it is of another version of the data, which the page then says first.
 
     Returns:
         HTML that needs nothing beside itself: no script, no network.
@@ -43,7 +38,6 @@ def report_html(judged: Judged, *, samples: Sequence[Shown] = (), synthetic: boo
     body = [
         f'<header><h1>Quality report: {text(name)}</h1><p class="faint">{kind}</p></header>',
         "<main>",
-        _STALE if stale else "",
         summary(judged, synthetic=synthetic),
         _contents(judged, samples),
         _pictures(samples),
@@ -103,7 +97,7 @@ def _entries(entries: Sequence[Entry]) -> str:
     head = "".join(
         f'<th scope="col"{each}</th>'
         for each in (
-            ">Verdict", ">Check", ' class="number">Value', ' class="number">Floor', ">Counted", ">Rule",
+            ">Verdict", ">Check", ' class="number">Value', ' class="number">Floor', ">Counted", ">Why",
         )
     )  # fmt: skip
     rows = "".join(map(_entry, entries))
@@ -117,14 +111,14 @@ def _entries(entries: Sequence[Entry]) -> str:
 def _entry(entry: Entry) -> str:
     features = f"<code>features: {text(entry.feature_id)}</code>" if entry.feature_id else ""
     value = number(entry.value, entry.interval, entry.unit) or '<span class="faint">not run</span>'
-    reason = f'<br><span class="small">{text(entry.reason)}</span>' if entry.reason and entry.sentence else ""
+    why = entry.because or entry.reason
     cells = [
         f"<td>{badge(entry.verdict)}</td>",
-        f'<td class="what">{text(sentence(entry))}{reason}<code>{text(entry.id)}</code>{features}</td>',
+        f'<td class="what">{text(entry.asks or entry.id)}<code>{text(entry.id)}</code>{features}</td>',
         f'<td class="number">{value}</td>',
         f'<td class="number">{number(entry.floor, entry.floor_interval)}</td>',
         f'<td class="small">{text(counted(entry.n))}</td>',
-        f'<td class="small">{text(entry.rule)}</td>',
+        f'<td class="small why">{text(why)}</td>',
     ]
     return f'<tr class="{tone(entry.verdict)}">{"".join(cells)}</tr>'
 
@@ -171,10 +165,11 @@ def _words(name: str) -> str:
 
 def _about(judged: Judged) -> str:
     facts: Mapping[str, str] = {
-        "Data set": f"{judged.name} {judged.version}",
-        "Manifest (SHA-256)": judged.manifest_sha256,
-        "Profile": judged.profile,
-        **{name: value for name, value in judged.facts.items() if name not in {"name", "version", "manifest_sha256"}},
+        "data set": f"{judged.name} {judged.version}",
+        "manifest (SHA-256)": judged.manifest_sha256,
+        "this report (digest)": judged.digest,
+        "profile": f"{judged.profile}: {judged.about}" if judged.about else judged.profile,
+        **judged.facts,
     }
     rows = "".join(f"<dt>{text(_words(name))}</dt><dd>{text(value)}</dd>" for name, value in facts.items())
     return f"""\

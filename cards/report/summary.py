@@ -21,16 +21,11 @@ _ORDER: Final = (Verdict.INVALID, Verdict.FAIL, Verdict.WARN)
 
 def summary(judged: Judged, *, synthetic: bool) -> str:
     """HTML of the first screen."""
-    override = (
-        f"<p><strong>It was published in spite of that, with this reason:</strong> {text(judged.override)}</p>"
-        if judged.override
-        else ""
-    )
     columns = "".join((_checked(judged), _unchecked(judged), _beware(judged, synthetic=synthetic)))
     return f"""\
 <section aria-label="Summary">
 <div class="lead {tone(judged.verdict)}"><span class="word">{told(judged.verdict)}</span>
-<p>{text(meaning(judged.verdict))} <span class="faint">Profile: {text(judged.profile)}.</span></p>{override}</div>
+<p>{text(meaning(judged.verdict))} <span class="faint">{text(judged.summary)}</span></p></div>
 <div class="cards">{columns}</div>
 </section>"""
 
@@ -49,7 +44,7 @@ def cautions(*, synthetic: bool) -> tuple[str, ...]:
 def _checked(judged: Judged) -> str:
     rows = []
     for section in judged.sections:
-        run = [entry for entry in section.entries if entry.verdict is not Verdict.NOT_RUN]
+        run = [entry for entry in section.entries if entry.verdict not in {None, Verdict.NOT_RUN}]
         if run:
             good = sum(entry.verdict is Verdict.PASS for entry in run)
             link = f'<a href="#{text(section.id)}">{text(section_title(section))}</a>'

@@ -47,14 +47,14 @@ _TITLES: Final = {
 }
 
 
-def tone(verdict: Verdict) -> str:
+def tone(verdict: Verdict | None) -> str:
     """Class of the style sheet."""
-    return f"v-{_TONES[verdict]}"
+    return f"v-{role(verdict)}"
 
 
-def role(verdict: Verdict) -> Role:
-    """Colour in a chart."""
-    return _TONES[verdict]
+def role(verdict: Verdict | None) -> Role:
+    """Colour of a verdict; that of text where nothing was judged."""
+    return "ink" if verdict is None else _TONES[verdict]
 
 
 def told(verdict: Verdict) -> str:
@@ -62,8 +62,10 @@ def told(verdict: Verdict) -> str:
     return _WORDS[verdict]
 
 
-def badge(verdict: Verdict) -> str:
-    """The verdict as HTML."""
+def badge(verdict: Verdict | None) -> str:
+    """The verdict as HTML; a figure that is not judged is told for information."""
+    if verdict is None:
+        return '<span class="faint small">told</span>'
     return f'<span class="verdict {tone(verdict)}">{_WORDS[verdict]}</span>'
 
 
@@ -94,5 +96,5 @@ def counted(n: Mapping[str, int]) -> str:
 
 
 def sentence(entry: Entry) -> str:
-    """What a check says, in plain words."""
-    return entry.sentence or entry.reason or entry.id
+    """What a check asks and says, in plain words."""
+    return " ".join(part for part in (entry.asks, entry.because or entry.reason) if part) or entry.id

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ...errors import StoreNotFoundError
-from ...store import safe_path, write_atomic
-from ...store.files import read_whole
-from ...store.parsing import parse_json
+from ...errors import QualityError
+from ...quality.gate import HTML_NAME, REPORT_NAME, check_report
+from ...quality.parts import write_beside
+from ...store import safe_path
 from ..origin import is_synthetic
 from .document import judged_from_json
 from .html import report_html
@@ -22,19 +21,15 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from ...quality.gate import Standing
     from ...store.cohort import Cohort
     from .document import Judged
     from .samples import Shown
 
-__all__ = ["FINDINGS", "REPORT", "REPORT_PAGE", "read_judged", "write_report_page"]
+__all__ = ["FINDINGS", "judged_of", "write_report_page"]
 
-REPORT: Final = "quality/report.json"
-REPORT_PAGE: Final = "quality/report.html"
 FINDINGS: Final = "quality/samples.parquet"
 """Per-sample findings of `voxpress qa`."""
-
-_SCRATCH: Final = "quality/.scratch-page"
-_MOST_BYTES: Final = 256 * 2**20
 
 
 def write_report_page(cohort: Cohort) -> Path:
@@ -47,52 +42,22 @@ def write_report_page(cohort: Cohort) -> Path:
         the file.
 
     Raises:
-        StoreNotFoundError: the data set has no report yet, or is not on this machine.
-        FormatError: the report is not one.
+        QualityError: the report is missing, of other data, or was edited; the message says what to do.
+        StoreNotFoundError: the data set is not on this machine.
     """
-    judged = read_judged(cohort.path)
+    standing = check_report(cohort.path, cohort.manifest)
+    judged = judged_of(standing)
     if judged is None:
-        msg = f"there is no {REPORT} in {cohort.path}; make it with `voxpress qa {cohort.path}`"
-        raise StoreNotFoundError(msg)
-    html = report_html(
-        judged,
-        samples=_samples(cohort),
-        synthetic=is_synthetic(cohort.manifest),
-        stale=judged.manifest_sha256 != cohort.manifest.digest,
-    )
-    target = cohort.path / REPORT_PAGE
-    write_beside(cohort.path, REPORT_PAGE, html.encode())
-    return target
+        msg = f"no page can be made: {standing.sentence}"
+        raise QualityError(msg)
+    html = report_html(judged, samples=_samples(cohort), synthetic=is_synthetic(cohort.manifest))
+    write_beside(cohort.path, HTML_NAME, html.encode())
+    return cohort.path / HTML_NAME
 
 
-def read_judged(root: Path) -> Judged | None:
-    """The report of a store; None if it has none. It may be stale: see its `manifest_sha256`.
-
-    Raises:
-        FormatError: the file is no report.
-        CorruptError: it is too large, or no plain file.
-        UnsafePathError: it is a link that leads out of the store.
-    """
-    path = safe_path(root, REPORT)
-    if not path.exists():
-        return None
-    return judged_from_json(parse_json(read_whole(path, REPORT, most=_MOST_BYTES), str(path)), REPORT)
-
-
-def write_beside(root: Path, relative: str, data: bytes) -> None:
-    """Writes a file that the manifest does not list, whole or not at all, and leaves no scratch folder.
-
-    Args:
-        root: folder of the store.
-        relative: path in it.
-        data: all bytes.
-    """
-    scratch = root / _SCRATCH
-    try:
-        write_atomic(safe_path(root, relative), data, scratch=scratch)
-    finally:
-        with suppress(OSError):
-            scratch.rmdir()
+def judged_of(standing: Standing) -> Judged | None:
+    """The report of a standing; None where there is none that holds."""
+    return None if standing.report is None else judged_from_json(standing.report.document, REPORT_NAME)
 
 
 def _samples(cohort: Cohort) -> list[Shown]:
