@@ -28,6 +28,9 @@ SIZES: Final = (
 )
 """The Hub's categories, each with its lower end."""
 
+_ORDER: Final = ("pretty_name", "language", "license", "license_name", "license_link", "tags")
+"""What stands first in a new header."""
+
 _OURS: Final = ("size_categories",)
 """Fields that are facts: made again each time."""
 
@@ -55,13 +58,17 @@ def merged_header(old: Mapping[str, Any], new: Mapping[str, Any], given: Mapping
         new: of the machine: facts win over it.
         given: what people say now, which wins over all.
     """
-    merged = {**new, **old, **{name: new[name] for name in _OURS}}
+    before = tuple(old)
+    # a licence is one choice: its three fields come from one author
     if "license" in given:
-        merged = {name: value for name, value in merged.items() if name not in {"license_name", "license_link"}}
-    merged |= given
+        new, old = _without_licence(new), _without_licence(old)
+    elif "license" in old:
+        new = _without_licence(new)
+    merged = {**new, **old, **{name: new[name] for name in _OURS}, **given}
     merged["tags"] = _tags(merged.get("tags"), new["tags"])
     merged["configs"] = _configs(old.get("configs"), new["configs"])
-    return merged
+    first = [name for name in (*before, *_ORDER) if name in merged]
+    return {name: merged[name] for name in dict.fromkeys((*first, *merged))}
 
 
 def size_category(samples: int) -> str:
@@ -75,6 +82,10 @@ def licence_of(header: Mapping[str, Any]) -> tuple[str, str]:
     if name in {"", "other"}:
         name = str(header.get("license_name", ""))
     return ("" if name == NOT_CHOSEN else name), str(header.get("license_link", ""))
+
+
+def _without_licence(header: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in header.items() if name not in {"license", "license_name", "license_link"}}
 
 
 def _licence(backend: str) -> dict[str, str]:

@@ -96,7 +96,8 @@ def citation_text(manifest: Manifest, facts: CardFacts) -> str:
     """BibTeX of this very version: its digest stands in it."""
     key = re.sub(r"[^A-Za-z0-9]+", "-", f"{manifest.name}-{manifest.version}")
     kind = "Synthetic data set" if facts.synthetic else "Data set"
-    where = f"  howpublished = {{https://huggingface.co/datasets/{facts.repository}}},\n" if facts.repository else ""
+    named = re.fullmatch(r"[\w.-]+/[\w.-]+", facts.repository)
+    where = f"  howpublished = {{https://huggingface.co/datasets/{facts.repository}}},\n" if named else ""
     title, version = _plain(manifest.name), _plain(manifest.version)
     return (
         f"@misc{{{key},\n  title = {{{{{title}}}}},\n  version = {{{version}}},\n{where}"
