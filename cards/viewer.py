@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ..store.rows import MEASURED
 from .origin import is_synthetic
 from .pages import data_url, page, text
 from .preview import preview_cohort
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["viewer_page"]
 
-_PANEL_HEIGHT: Final = 150
+_PANEL_HEIGHT: Final = 190
 _MOST_CHOICES: Final = 20
 """Values of a category that can be picked from a list; of more, only the search helps."""
 
@@ -69,14 +70,17 @@ def viewer_page(
 def _controls(values: Sequence[Mapping[str, Any]]) -> str:
     """A search, a list of each category, and two ends of each number."""
     parts = ['<label>Search <input type="search" name="search" autocomplete="off"></label>']
+    more = []
     for name in values[0] if values else ():
         there = [row[name] for row in values if row[name] is not None]
         if name == "sample_id" or not there:
             continue
         if all(isinstance(value, int | float) for value in there):
-            parts.append(_ends(name, min(there), max(there)))
+            (more if name.startswith(MEASURED) else parts).append(_ends(name, min(there), max(there)))
         elif len(choices := sorted({str(value) for value in there})) <= _MOST_CHOICES:
             parts.append(_choice(name, choices))
+    if more:
+        parts.append(f"<details><summary>What was measured</summary><div>{''.join(more)}</div></details>")
     return "".join(parts)
 
 
@@ -105,7 +109,7 @@ def _card(row: Mapping[str, Any], url: str) -> str:
 
 def _fact(key: str, value: object) -> str:
     told = f'<data value="{text(_plain(value))}" data-name="{text(key)}">{text(_shown(value))}</data>'
-    return f"<dt>{_words(key)}</dt><dd>{told}</dd>"
+    return f"<div><dt>{_words(key)}</dt><dd>{told}</dd></div>"
 
 
 def _plain(value: object) -> str:

@@ -79,7 +79,7 @@ def test_it_has_the_report_once_there_is_one(cohort) -> None:
     standing = tiny_report.report(cohort.path)
     write_card(cohort, pictures=False)
     card = (cohort.path / "README.md").read_text()
-    assert f"Quality: **{standing.verdict}** (profile `demo`)" in card
+    assert f"Quality: **{standing.verdict}**. {standing.verdict} by the profile 'demo'" in card
     assert "| WARN |" in card or "| FAIL |" in card
     assert "set.kid.random\\_conv" in card
     assert "0.004 (0.001 to 0.007)" in card

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration", "scatter"]
 
-_SIDE: Final = 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 40, 44
+_SIDE: Final = 400
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 48, 44
 _MOST_DOTS: Final = 800
 
 
@@ -85,4 +85,8 @@ def _framed(x: Scale, y: Scale, unit: str) -> list[Mark]:
     told = f" ({unit})" if unit else ""
     marks = frame(x, y, x_title=f"ordered{told}", y_title=f"measured{told}")
     diagonal = Line(points=((x.start, y.start), (x.end, y.end)), role="faint", dashed=True)
-    return [*marks, diagonal, Text(x=x.end - 4, y=y.end + 16, text="as ordered", role="faint", size=11, anchor="end")]
+    return [
+        *marks,
+        diagonal,
+        Text(x=x.end - 4, y=y.start - 10, text="dashed: as ordered", role="faint", size=11, anchor="end"),
+    ]

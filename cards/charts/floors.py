@@ -17,8 +17,8 @@ __all__ = ["Measured", "floors"]
 
 _WIDTH: Final = 720
 _ROW: Final = 34
-_LEFT, _RIGHT = 300, 110
-_LETTERS: Final = 44
+_LEFT, _RIGHT = 250, 110
+_LETTERS: Final = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

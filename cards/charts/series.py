@@ -18,7 +18,7 @@ __all__ = ["HEIGHT", "WIDTH", "bars", "curves", "histogram", "legend"]
 WIDTH: Final = 460
 HEIGHT: Final = 280
 _ROLES: Final[tuple[Role, ...]] = ("one", "two", "three", "four")
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 40, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 48, 44
 _BAR_HEIGHT: Final = 24
 _LETTER: Final = 6.7
 """Pixels of an average letter of size 12."""

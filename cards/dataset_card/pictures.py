@@ -79,7 +79,7 @@ def _spread(title: str, values: list[object]) -> Chart | None:
         return histogram(edges.tolist(), {"": counts.tolist()}, title=title)
     words = [str(value) for value in values if value is not None]
     names, counts = np.unique(words, return_counts=True) if words else ([], [])
-    if not 1 <= len(names) <= _MOST_BARS:
+    if not 1 < len(names) <= _MOST_BARS:
         return None
     return bars(
         [str(name)[:20] for name in names], {"": [float(count) for count in counts]}, title=title, x_title="samples"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["quality", "refusals", "verdict_line"]
 
-_HEAD: Final = ("verdict", "check", "value", "floor", "counted", "features")
+_HEAD: Final = ("verdict", "check", "value", "floor", "counted", "features", "why")
+_MOST_NAMES: Final = 3
 _NONE: Final = "Nothing is known of what the checks would find. The memorisation audit was **not run**."
 _NOT_TRIED: Final = "A network trained on these data and tested on real ones: not evaluated."
 _WORD: Final = {verdict: verdict.value.replace("_", " ") for verdict in Verdict}
@@ -28,7 +29,7 @@ def verdict_line(facts: CardFacts) -> str:
     if judged is None:
         why = f": {escape(facts.unjudged)}" if facts.unjudged else ""
         return f"Quality: **not judged**{why}."
-    return f"Quality: **{_WORD[judged.verdict]}** (profile `{escape(judged.profile)}`). {escape(judged.summary)}"
+    return f"Quality: **{_WORD[judged.verdict]}**. {escape(judged.summary)}"
 
 
 def quality(facts: CardFacts) -> str:
@@ -36,7 +37,7 @@ def quality(facts: CardFacts) -> str:
     judged = facts.judged
     if judged is None:
         return f"## Quality\n\n{verdict_line(facts)} {_NONE}\n\n{_NOT_TRIED}"
-    parts = ["## Quality", verdict_line(facts), _explained(judged)]
+    parts = ["## Quality", _explained(judged)]
     parts += [part for section in judged.sections if section.id != "audit" for part in _section(section)]
     audit = next((section for section in judged.sections if section.id == "audit"), None)
     parts += ["### Memorisation audit", *_audit(audit), _NOT_TRIED]
@@ -47,7 +48,8 @@ def refusals(facts: CardFacts) -> str:
     """What the checks refused while the data were made; refusing changes who is in the set."""
     parts = ["### What was refused"]
     if facts.refused is None:
-        parts.append(f"Samples that needed more than one attempt: {facts.retried:,}. Why was not recorded.")
+        told = f"Samples that needed more than one attempt: {facts.retried:,}. Why was not recorded."
+        parts.append(told if facts.retried else "No sample needed more than one attempt.")
         return "\n\n".join(parts)
     refused = facts.refused
     if not refused.reasons:
@@ -80,22 +82,30 @@ def _audit(section: Section | None) -> list[str]:
 
 
 def _scores(entries: Sequence[Entry]) -> list[str]:
-    """A table of what ran, and the reasons of what did not."""
-    run = [entry for entry in entries if entry.verdict is not Verdict.NOT_RUN or entry.value is not None]
-    parts = [table(_HEAD, map(_row, run))] if run else []
+    """A table of what was judged, the reasons of what did not run, and how much more the report tells."""
+    judged = [entry for entry in entries if entry.verdict not in {None, Verdict.NOT_RUN}]
+    parts = [table(_HEAD, map(_row, judged))] if judged else []
     reasons: dict[str, list[str]] = {}
     for entry in entries:
-        if entry not in run:
-            reasons.setdefault(entry.because or entry.reason, []).append(entry.id)
-    lines = [f"- NOT RUN: {', '.join(map(escape, names))}: {escape(reason)}" for reason, names in reasons.items()]
+        if entry.verdict is Verdict.NOT_RUN:
+            reasons.setdefault(entry.reason or entry.because, []).append(entry.id)
+    lines = [f"- NOT RUN: {_names(names)}: {escape(reason)}" for reason, names in reasons.items()]
+    told = sum(entry.verdict is None for entry in entries)
+    lines += [f"- {told} more figures, told and not judged, are in the report."] if told else []
     return [*parts, *(["\n".join(lines)] if lines else [])]
 
 
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(map(escape, names[:_MOST_NAMES])) + more
+
+
 def _row(entry: Entry) -> tuple[str, ...]:
-    counted = ", ".join(f"{count:,} {name}" for name, count in entry.n.items())
-    value = _number(entry.value, entry.interval, entry.unit) or entry.reason
-    verdict = "told" if entry.verdict is None else _WORD[entry.verdict]
-    return verdict, entry.id, value, _number(entry.floor, entry.floor_interval), counted, entry.feature_id
+    counted = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in entry.n.items())
+    value = _number(entry.value, entry.interval, entry.unit)
+    floor = _number(entry.floor, entry.floor_interval)
+    verdict = "" if entry.verdict is None else _WORD[entry.verdict]
+    return verdict, entry.id, value, floor, counted, entry.feature_id, entry.because
 
 
 def _number(value: float | None, interval: tuple[float, float] | None, unit: str = "") -> str:

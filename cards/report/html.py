@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from ...quality.scores import Verdict
 from ..charts import svg
 from ..charts.axes import shown
 from ..pages import page, text
 from .drawing import chart_of, floor_chart
 from .summary import summary
-from .words import badge, counted, number, section_title, tone
+from .words import anchor, badge, capital, counted, number, section_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def report_html(judged: Judged, *, samples: Sequence[Shown] = (), synthetic: boo
 
 def _contents(judged: Judged, samples: Sequence[Shown]) -> str:
     links = [('<a href="#pictures">Pictures</a>')] if samples else []
-    links += [f'<a href="#{_anchor(section)}">{text(section_title(section))}</a>' for section in judged.sections]
+    links += [f'<a href="#{anchor(section)}">{text(section_title(section))}</a>' for section in judged.sections]
     return f'<nav aria-label="Contents">{"".join(links)} <a href="#about">How to read it</a></nav>'
 
 
@@ -58,11 +58,11 @@ def _pictures(samples: Sequence[Shown]) -> str:
     if not samples:
         return ""
     figures = "".join(
-        f'<figure class="wide"><figcaption>{text(each.title)}</figcaption><p class="small faint">{text(each.why)}</p>'
+        f'<figure><figcaption>{text(each.title)}</figcaption><p class="small faint">{text(each.why)}</p>'
         f'<img src="{each.url}" alt="{text(each.alt)}"></figure>'
         for each in samples
     )
-    return f'<section id="pictures"><h2>Pictures</h2><div class="figures">{figures}</div></section>'
+    return f'<section id="pictures"><h2>Pictures</h2><div class="figures pictures">{figures}</div></section>'
 
 
 def _section(section: Section) -> str:
@@ -77,7 +77,7 @@ def _section(section: Section) -> str:
             figures.append(_figure(drawn))
     note = f'<p class="faint small">Not drawn: {text(", ".join(missing))}.</p>' if missing else ""
     parts = [
-        f'<section id="{_anchor(section)}"><h2>{text(section_title(section))} {badge(section.verdict)}</h2>',
+        f'<section id="{anchor(section)}"><h2>{text(section_title(section))} {badge(section.verdict)}</h2>',
         _entries(section.entries),
         f'<div class="figures">{"".join(figures)}</div>' if figures else "",
         note,
@@ -87,30 +87,48 @@ def _section(section: Section) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _anchor(section: Section) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", section.id) or "section"
-
-
 def _entries(entries: Sequence[Entry]) -> str:
-    if not entries:
-        return "<p>No checks.</p>"
-    head = "".join(
-        f'<th scope="col"{each}</th>'
-        for each in (
-            ">Verdict", ">Check", ' class="number">Value', ' class="number">Floor', ">Counted", ">Why",
-        )
-    )  # fmt: skip
+    """What was judged, then what was not run, then what is only told."""
+    judged = [entry for entry in entries if entry.verdict not in {None, Verdict.NOT_RUN}]
+    told = [entry for entry in entries if entry.verdict is None]
+    parts = [_scores(judged, "Judged")] if judged else ["<p>Nothing was judged.</p>"]
+    parts += [_gone([entry for entry in entries if entry.verdict is Verdict.NOT_RUN])]
+    if told:
+        title = f"<summary>{len(told)} more figures, told and not judged</summary>"
+        parts.append(f"<details>{title}{_scores(told, 'Told')}</details>")
+    return "".join(parts)
+
+
+def _scores(entries: Sequence[Entry], title: str) -> str:
+    titles = ("Verdict", "Check", "Value", "Floor", "Counted", "Why")
+    head = "".join(f'<th scope="col"{_kind(each in {"Value", "Floor"})}>{each}</th>' for each in titles)
     rows = "".join(map(_entry, entries))
     caption = (
-        "<caption>Values with 95 % intervals; the floor is the same score between two halves of real data</caption>"
+        f"<caption>{title}: values with 95 % intervals; the floor is the same between two halves of real data</caption>"
     )
     whole = f'<table class="entries">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     return f'<div class="scroll">{whole}</div>'
 
 
+def _gone(entries: Sequence[Entry]) -> str:
+    """What was not run, that with the same reason together."""
+    reasons: dict[str, list[Entry]] = {}
+    for entry in entries:
+        reasons.setdefault(entry.reason or entry.because, []).append(entry)
+    rows = "".join(
+        f'<li>{badge(Verdict.NOT_RUN)} {text(capital(reason))}<br><span class="small">{_names(each)}</span></li>'
+        for reason, each in reasons.items()
+    )
+    return f'<ul class="gone">{rows}</ul>' if rows else ""
+
+
+def _names(entries: Sequence[Entry]) -> str:
+    return ", ".join(f"<code>{text(entry.id)}</code>" for entry in entries)
+
+
 def _entry(entry: Entry) -> str:
     features = f"<code>features: {text(entry.feature_id)}</code>" if entry.feature_id else ""
-    value = number(entry.value, entry.interval, entry.unit) or '<span class="faint">not run</span>'
+    value = number(entry.value, entry.interval, entry.unit) or '<span class="faint">none</span>'
     why = entry.because or entry.reason
     cells = [
         f"<td>{badge(entry.verdict)}</td>",
@@ -120,7 +138,7 @@ def _entry(entry: Entry) -> str:
         f'<td class="small">{text(counted(entry.n))}</td>',
         f'<td class="small why">{text(why)}</td>',
     ]
-    return f'<tr class="{tone(entry.verdict)}">{"".join(cells)}</tr>'
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _figure(chart: Chart, *, wide: bool = False) -> str:
@@ -129,7 +147,7 @@ def _figure(chart: Chart, *, wide: bool = False) -> str:
 
 def _table(name: str, table: Table) -> str:
     numeric = [_is_number(row) for row in zip(*table.rows, strict=True)] or [False] * len(table.columns)
-    classes = [' class="number"' if each else "" for each in numeric]
+    classes = [_kind(each) for each in numeric]
     head = "".join(
         f'<th scope="col"{kind}>{text(_words(column))}</th>'
         for column, kind in zip(table.columns, classes, strict=True)
@@ -145,6 +163,10 @@ def _table(name: str, table: Table) -> str:
         if len(table.rows) <= 40
         else f"<details><summary>{text(_words(name))}: {len(table.rows)} rows</summary>{whole}</details>"
     )
+
+
+def _kind(number: bool) -> str:  # noqa: FBT001
+    return ' class="number"' if number else ""
 
 
 def _is_number(cells: Sequence[Cell]) -> bool:

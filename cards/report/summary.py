@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ...quality.scores import Verdict
 from ..pages import text
-from .words import badge, meaning, section_title, sentence, told, tone
+from .words import anchor, badge, capital, meaning, section_title, sentence, told, tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .document import Entry, Judged
+    from .document import Judged
 
 __all__ = ["cautions", "summary"]
 
@@ -47,18 +48,24 @@ def _checked(judged: Judged) -> str:
         run = [entry for entry in section.entries if entry.verdict not in {None, Verdict.NOT_RUN}]
         if run:
             good = sum(entry.verdict is Verdict.PASS for entry in run)
-            link = f'<a href="#{text(section.id)}">{text(section_title(section))}</a>'
+            link = f'<a href="#{anchor(section)}">{text(section_title(section))}</a>'
             rows.append(f"<li>{badge(section.verdict)} {link}: {good} of {len(run)} checks passed</li>")
     return _card("What was checked", rows, "Nothing was checked.")
 
 
 def _unchecked(judged: Judged) -> str:
-    """Checks that did not run, those with the same reason together."""
-    reasons: dict[str, list[Entry]] = {}
-    for entry in judged.entries:
-        if entry.verdict is Verdict.NOT_RUN:
-            reasons.setdefault(entry.reason or sentence(entry), []).append(entry)
-    rows = [f"<li>{_names(entries)}: {text(reason)}</li>" for reason, entries in reasons.items()]
+    """What did not run, by section, those of which nothing ran first; each with its most frequent reason."""
+    rows = []
+    for section in sorted(judged.sections, key=lambda each: each.verdict is not Verdict.NOT_RUN):
+        gone = [entry for entry in section.entries if entry.verdict is Verdict.NOT_RUN]
+        if not gone and section.entries:
+            continue
+        reasons = Counter(entry.reason or entry.because for entry in gone)
+        reason = reasons.most_common(1)[0][0] if reasons else "nothing was measured"
+        more = f"; and {len(reasons) - 1} other reasons, below" if len(reasons) > 1 else ""
+        count = f"{len(gone)} of {len(section.entries)} checks" if gone else "no check"
+        link = f'<a href="#{anchor(section)}">{text(section_title(section))}</a>'
+        rows.append(f"<li>{badge(Verdict.NOT_RUN)} {link}: {count}. {text(capital(reason))}{more}</li>")
     return _card("What was not checked", rows, "Every check of this profile ran.")
 
 
@@ -79,8 +86,3 @@ def _cut(rows: Sequence[str]) -> list[str]:
     if len(rows) <= _MOST:
         return list(rows)
     return [*rows[: _MOST - 1], f"<li>and {len(rows) - _MOST + 1} more, below</li>"]
-
-
-def _names(entries: Sequence[Entry]) -> str:
-    names = [f"<code>{text(entry.id)}</code>" for entry in entries[:3]]
-    return ", ".join(names) + (f" and {len(entries) - 3} more" if len(entries) > 3 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from ...quality.scores import Verdict
@@ -14,7 +15,19 @@ if TYPE_CHECKING:
     from ..charts.marks import Role
     from .document import Entry, Section
 
-__all__ = ["badge", "counted", "meaning", "number", "role", "section_title", "sentence", "told", "tone"]
+__all__ = [
+    "anchor",
+    "badge",
+    "capital",
+    "counted",
+    "meaning",
+    "number",
+    "role",
+    "section_title",
+    "sentence",
+    "told",
+    "tone",
+]
 
 _TONES: Final[dict[Verdict, Role]] = {
     Verdict.PASS: "good",
@@ -72,6 +85,16 @@ def badge(verdict: Verdict | None) -> str:
 def meaning(verdict: Verdict) -> str:
     """What the verdict of a whole data set means, in a sentence."""
     return _MEANINGS[verdict]
+
+
+def anchor(section: Section) -> str:
+    """Name of a section in addresses of the page."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", section.id) or "section"
+
+
+def capital(words: str) -> str:
+    """Words as a sentence begins."""
+    return words[:1].upper() + words[1:]
 
 
 def section_title(section: Section) -> str:
