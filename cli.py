@@ -3,8 +3,8 @@
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
 Exit codes: 0 done; 1 something failed, or `verify` or `gate` found problems, or `repair` left some; 2 a mistake in what
-was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1): 0
-the same, 1 different, 2 something failed.
+was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1):
+0 the same, 1 different, 2 something failed.
 """
 
 from __future__ import annotations

@@ -132,10 +132,13 @@ def judge(
     scores, measured = list(scores), set(measured)
     _check_ids(scores)
     found: dict[str, list[Entry]] = {name: [] for name in SECTIONS}
+    used = set()
     for score in scores:
-        found[score.id.partition(".")[0]].append(_entry(score, profile.rule_for(score.id), origin))
+        rule = profile.rule_for(score.id)
+        used.add("" if rule is None else rule.id)
+        found[score.id.partition(".")[0]].append(_entry(score, rule, origin))
     for rule in profile.rules:
-        if rule.judgement is None or any(profile.rule_for(score.id) is rule for score in scores):
+        if rule.judgement is None or rule.id in used:
             continue
         if rule.section in measured and (rule.optional or rule.is_pattern):
             continue

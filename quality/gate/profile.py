@@ -186,7 +186,7 @@ def _rule(value: Any, profile: str | None, where: str, *, base: Profile | None =
     score_id = fields.get("id")
     if not isinstance(score_id, str) or not _PATTERN.fullmatch(score_id):
         raise _wrong(f"{where}.id", f"the id of a score, such as set.kid.*, of {', '.join(SECTIONS)}", score_id)
-    older = next((rule for rule in base.rules if rule.id == score_id), None) if base else None
+    older = base.rule_for(score_id) if base else None
     judging = {"pass", "warn", "otherwise", "not_run", "reported"}
     _known(fields, {"id", "asks", "source", "optional", *(judging if profile is None else BUILT_IN)}, where)
     if profile is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ...store import safe_path
 from ...store.layout import array_zarr_json_path, group_zarr_json_path
 from ...store.parsing import as_mapping, parse_json
 from ..scores import Score, not_run
@@ -22,7 +23,7 @@ def release_scores(cohort: Cohort) -> tuple[Score, ...]:
     """Scores of the `release` section; reads metadata and table, and no voxel.
 
     Args:
-        cohort: the whole data set.
+        cohort: the whole data set, on this machine.
 
     Raises:
         CorruptError, FormatError: its metadata or table are damaged.
@@ -39,7 +40,9 @@ def release_scores(cohort: Cohort) -> tuple[Score, ...]:
 
 
 def _marks(cohort: Cohort) -> Iterator[bool]:
-    """Of each Zarr group and array, of the table's metadata, and of its rows."""
+    """Of each Zarr group and array, of each Parquet file, and of the rows."""
+    import pyarrow.parquet as pq
+
     source = cohort.store.source
     for split in cohort.manifest.split_names:
         paths = [group_zarr_json_path(split), *(array_zarr_json_path(split, name) for name in cohort.specs)]
@@ -47,9 +50,11 @@ def _marks(cohort: Cohort) -> Iterator[bool]:
             document = as_mapping(parse_json(source.read_all(path, most=_MOST_BYTES), path), path)
             attributes: Any = document.get("attributes")
             yield isinstance(attributes, dict) and attributes.get("synthetic") is True
-    schema = cohort.store.schema
-    yield (schema.metadata or {}).get(b"synthetic") == b"true"
-    if "is_synthetic" in schema.names:
+        for path in cohort.manifest.metadata_files(split):
+            # the table that a cohort has is without what its files say of themselves
+            metadata = pq.read_schema(safe_path(cohort.path, path)).metadata or {}
+            yield metadata.get(b"synthetic") == b"true"
+    if "is_synthetic" in cohort.store.schema.names:
         yield all(value is True for value in cohort.columns(["is_synthetic"])["is_synthetic"].unique().to_pylist())
     else:
         yield False
