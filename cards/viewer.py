@@ -70,7 +70,7 @@ def viewer_page(
 def _controls(values: Sequence[Mapping[str, Any]]) -> str:
     """A search, a list of each category, and two ends of each number."""
     parts = ['<label>Search <input type="search" name="search" autocomplete="off"></label>']
-    more = []
+    more: list[str] = []
     for name in values[0] if values else ():
         there = [row[name] for row in values if row[name] is not None]
         if name == "sample_id" or not there:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -77,12 +78,12 @@ def _spread(title: str, values: list[object]) -> Chart | None:
             return None
         counts, edges = np.histogram(numbers, bins=min(_BINS, max(5, len(numbers) // 4)))
         return histogram(edges.tolist(), {"": counts.tolist()}, title=title)
-    words = [str(value) for value in values if value is not None]
-    names, counts = np.unique(words, return_counts=True) if words else ([], [])
-    if not 1 < len(names) <= _MOST_BARS:
+    words = Counter(str(value) for value in values if value is not None)
+    if not 1 < len(words) <= _MOST_BARS:
         return None
+    names = sorted(words)
     return bars(
-        [str(name)[:20] for name in names], {"": [float(count) for count in counts]}, title=title, x_title="samples"
+        [name[:20] for name in names], {"": [float(words[name]) for name in names]}, title=title, x_title="samples"
     )
 
 
