@@ -61,7 +61,8 @@ def _check(cohort: Cohort) -> int:
     from ..cards import lint_card
 
     findings = lint_card(cohort.path, cohort.manifest)
-    print(*(printable(finding) for finding in findings), sep="\n" if findings else "")
+    for finding in findings:
+        print(printable(finding))
     errors = sum(finding.level == "error" for finding in findings)
     note(f"{errors} errors, {len(findings) - errors} warnings" if findings else "nothing is wrong with the card")
     return 1 if errors else 0

@@ -46,7 +46,7 @@ def test_the_report_gets_its_page_and_the_samples_theirs(say, tiny_store, tmp_pa
 
 def test_preview_makes_a_page_of_the_rows_asked_for(say, tiny_store, tmp_path) -> None:
     said = say("preview", tiny_store, "-o", tmp_path / "look.html", "--where", "sex == 'F'", "--rows", "0,2")
-    assert (said.code, said.out) == (0, f"{tmp_path / 'look.html'}: 2 of 6 samples\n")
+    assert (said.code, said.out) == (0, f"{tmp_path / 'look.html'}: 2 of 7 samples\n")
     assert (tmp_path / "look.html").read_text().count('<li class="sample">') == 2
 
 

@@ -78,6 +78,6 @@ def test_the_viewer_filters(pages, tmp_path) -> None:
     page = tmp_path / "open.html"
     page.write_text(without_policy(pages["viewer"].read_text()).replace("</body>", _PICK))
     html, _ = dom(page, tmp_path)
-    # of the ages 50, 53, … the women above 55
-    assert "2 of 6 shown" in html
-    assert len(re.findall(r'<li class="sample" hidden="">', html)) == 4
+    # samples 0 to 4 and 6, of 50, 53, … years: the women above 55 are 2, 4 and 6
+    assert "3 of 6 shown" in html
+    assert len(re.findall(r'<li class="sample" hidden="">', html)) == 3
