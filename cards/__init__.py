@@ -6,7 +6,7 @@ from .changelog import change_points, changelog, changelog_entry
 from .collection_card import collection_card
 from .croissant import croissant_document
 from .dataset_card import CardFacts, Human, dataset_card, read_human
-from .lint import Finding, lint_card
+from .lint import Finding, lint_card, refuse_unfit
 from .preview import Scan, preview, preview_cohort
 from .report import report_html, write_report_page
 from .viewer import viewer_page
@@ -27,6 +27,7 @@ __all__ = [
     "preview",
     "preview_cohort",
     "read_human",
+    "refuse_unfit",
     "report_html",
     "viewer_page",
     "write_card",

@@ -9,8 +9,9 @@ import tiny_report
 from tiny_people import HUMAN
 
 from voxpress import store
-from voxpress.cards import lint_card, write_card
+from voxpress.cards import lint_card, refuse_unfit, write_card
 from voxpress.cards.dataset_card import QUESTIONS
+from voxpress.errors import PublishError
 
 
 @pytest.fixture
@@ -136,3 +137,15 @@ def test_errors_about_facts_come_first(root) -> None:
     edit(root, HUMAN.answers["intended_use"], "TODO")
     edit(root, "- n<1K", "- 1K<n<10K")
     assert [each.part for each in lint_card(root)] == ["facts", "human"]
+
+
+def test_publishing_is_refused_with_what_is_wrong(root) -> None:
+    refuse_unfit(root)
+    edit(root, HUMAN.answers["intended_use"], "TODO")
+    with pytest.raises(PublishError, match="not fit to be published"):
+        refuse_unfit(root)
+    refuse_unfit(root, overridden=True)
+    edit(root, "- n<1K", "- 1K<n<10K")
+    with pytest.raises(PublishError, match="size_categories") as refused:
+        refuse_unfit(root, overridden=True)
+    assert "Intended use" not in str(refused.value)

@@ -225,3 +225,28 @@ def test_the_worst_stand_out_and_the_median_does_not() -> None:
     assert choice.median not in {0, 7, 40}
     assert choose({}) is None
     assert choose({"constant": np.ones(5)}) is not None
+
+
+@pytest.mark.parametrize("of_this", [True, False])
+def test_the_samples_shown_are_chosen_by_the_checks(tiny_store, of_this) -> None:
+    """By what an inspection of this very version found, and otherwise by the measures of the table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    cohort = store.open(tiny_store)
+    tiny_report.report(tiny_store)
+    ids = cohort.table["sample_id"].to_pylist()
+    inspection = {"manifest_sha256": cohort.manifest.digest if of_this else "0" * 64}
+    columns = {
+        "sample_id": ids[::-1],
+        "reasons": [["FOV_CUT"] if name == ids[4] else [] for name in ids[::-1]],
+        "efc": [9.0 if name == ids[7] else 0.1 * place for place, name in enumerate(ids)][::-1],
+    }
+    table = pa.table(columns).replace_schema_metadata({"inspection": json.dumps(inspection)})
+    pq.write_table(table, tiny_store / "quality/samples.parquet")
+    html = write_report_page(cohort).read_text()
+    assert ("efc, " in html) is of_this
+    if of_this:
+        alt = next(each for each in re.findall(r'alt="([^"]+)"', html) if "planes of the samples" in each)
+        assert ids[4] in alt
+        assert ids[7] in alt

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .finding import Finding
-from .linting import lint_card
+from .linting import lint_card, refuse_unfit
 
-__all__ = ["Finding", "lint_card"]
+__all__ = ["Finding", "lint_card", "refuse_unfit"]

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from ...store.manifest import Manifest
 
-__all__ = ["lint_card"]
+__all__ = ["lint_card", "refuse_unfit"]
 
 _MOST_BYTES: Final = 16 * 2**20
+_MOST_TOLD: Final = 8
 
 
 def lint_card(root: str | os.PathLike[str], manifest: Manifest | None = None) -> list[Finding]:
@@ -48,6 +49,28 @@ def lint_card(root: str | os.PathLike[str], manifest: Manifest | None = None) ->
     found = list(_findings(cohort.path, manifest or cohort.manifest))
     order = {("error", "facts"): 0, ("error", "human"): 1}
     return sorted(found, key=lambda finding: order.get((finding.level, finding.part), 2))
+
+
+def refuse_unfit(root: str | os.PathLike[str], manifest: Manifest | None = None, *, overridden: bool = False) -> None:
+    """Refuse to publish a data set whose card is not fit.
+
+    Args:
+        root: folder of the data set.
+        manifest: of it; None to read it.
+        overridden: somebody gave a reason to publish all the same: what people left out is let through, wrong facts
+            are not.
+
+    Raises:
+        PublishError: the card has errors; the message has them.
+        StoreNotFoundError, FormatError, CorruptError: as `lint_card`.
+    """
+    errors = [each for each in lint_card(root, manifest) if each.level == "error"]
+    errors = [each for each in errors if each.part == "facts" or not overridden]
+    if errors:
+        told = "\n".join(f"- {each.where}: {each.message}" for each in errors[:_MOST_TOLD])
+        more = f"\nand {len(errors) - _MOST_TOLD} more" if len(errors) > _MOST_TOLD else ""
+        msg = f"{Path(root) / CARD_NAME} is not fit to be published; see `voxpress card --check`:\n{told}{more}"
+        raise PublishError(msg)
 
 
 def _findings(root: Path, manifest: Manifest) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -80,7 +81,10 @@ def _findings(cohort: Cohort) -> pa.Table | None:
         return None
     try:
         found = pq.read_table(path)
-    except (pa.ArrowException, OSError):
+        inspection = json.loads((found.schema.metadata or {}).get(b"inspection", b"{}"))
+        if inspection.get("manifest_sha256") != cohort.manifest.digest:
+            return None
+    except (pa.ArrowException, OSError, ValueError, AttributeError):
         return None
     ids = cohort.columns(["sample_id"])["sample_id"].to_pylist()
     places: dict[Any, int] = {name: row for row, name in enumerate(found["sample_id"].to_pylist())}
