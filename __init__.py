@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .builder import detach, fetch, load_dataset, pin
     from .generation.regenerate import regenerate
     from .generation.repair import repair
+    from .memorisation import audit
     from .press import generate, next_version
     from .release import publish
     from .store import open, verify  # noqa: A004 - read as voxpress.open
@@ -64,6 +65,7 @@ __all__ = [
     "UnsafePathError",
     "VoxpressError",
     "__version__",
+    "audit",
     "builder",
     "cards",
     "detach",
@@ -90,6 +92,7 @@ __version__ = "0.1.0"
 
 _ROOMS = frozenset({"builder", "cards", "generation", "loaders", "press", "quality", "store"})
 _HOMES = {
+    "audit": "memorisation",
     "detach": "builder",
     "diff": "store.diff",
     "fetch": "builder",

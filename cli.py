@@ -2,9 +2,9 @@
 
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
-Exit codes: 0 done; 1 something failed, or `verify` or `gate` found problems, or `repair` left some; 2 a mistake in what
-was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1):
-0 the same, 1 different, 2 something failed.
+Exit codes: 0 done; 1 something failed, or `verify`, `qa`, `audit` or `gate` found problems, or `repair` left some; 2 a
+mistake in what was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has
+those of diff(1): 0 the same, 1 different, 2 something failed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _MISTAKES = (MistakeError, PublishError, QualityError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
-_RESUMABLE = ("fetch", "generate", "next", "publish", "recode", "regenerate", "repair")
+_RESUMABLE = ("audit", "fetch", "generate", "next", "publish", "qa", "recode", "regenerate", "repair")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -101,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     _recode(commands)
     _next(commands)
     _diff(commands)
+    _qa(commands)
+    _audit(commands)
     _gate(commands)
     _bench(commands)
     _card(commands)
@@ -127,6 +129,8 @@ def _generate(commands: argparse._SubParsersAction) -> None:  # type: ignore[typ
     _ordering(parser)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the data set")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    features = "leave out the features that qualities are measured by; `voxpress qa` makes them later"
+    parser.add_argument("--no-features", action="store_true", help=features)
 
 
 def _recipe(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -274,6 +278,44 @@ def _diff(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-ar
     every = "write all that differs there too, one row a sample and column"
     parser.add_argument("--parquet", metavar="FILE", help=every)
     parser.add_argument("-n", type=_natural, default=5, metavar="N", help="so many samples of each kind (default 5)")
+
+
+def _qa(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Judges a data set: every sample, and the set against a reference.\n\n"
+        "Reads each volume once, leaves what it found in the data set's folder quality/, and stopped at any time, the "
+        "same\ncommand goes on. Exit code 1 if something is wrong."
+    )
+    parser = _command(commands, "qa", text)
+    _path(parser)
+    parser.add_argument("--again", action="store_true", help="inspect anew what was inspected before")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _audit(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Looks for copies of the subjects whom a generator was trained on.\n\n"
+        "Leaves figures without anybody's identity in the data set's folder quality/. Stopped at any time, the same "
+        "command\ngoes on. Exit code 1 if a sample is too close to a training volume, or the audit is not valid."
+    )
+    parser = _command(commands, "audit", text)
+    _path(parser)
+    real = "a voxpress store, a folder of NIfTI files (skull-stripped as the samples are), or a table of their paths"
+    train = f"what the generator was trained on: {real}; without it, the audit is recorded as not run"
+    parser.add_argument("--train", metavar="REAL", help=train)
+    holdout = "subjects whom it never saw, in the same forms; without them, training subjects are held against others"
+    parser.add_argument("--holdout", metavar="REAL", help=holdout)
+    table = "table of the {} files, with columns path and subject, where REAL is a folder"
+    parser.add_argument("--train-table", metavar="FILE", help=table.format("training"))
+    parser.add_argument("--holdout-table", metavar="FILE", help=table.format("held-out"))
+    private = "folder outside of the data set for who is close to whom, the quarantine, and what was computed so far"
+    parser.add_argument("--private", metavar="DIR", help=private)
+    copies = "so many copies of training volumes are planted, and must be found (default 204)"
+    parser.add_argument("--copies", type=_positive, default=204, metavar="N", help=copies)
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the planted copies (default 0)")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _gate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

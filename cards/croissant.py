@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..store.layout import MANIFEST_NAME, group_path
 from ..store.rows import MEASURED
 from .dataset_card.contents import filled_splits, sample_count
-from .dataset_card.making import backend_of, citation_text
+from .dataset_card.making import backend_of, citation_text, is_imported
 from .licences import sources_of
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def croissant_document(
         "@type": "sc:Dataset",
         "conformsTo": list(_CONFORMS),
         "name": manifest.name,
-        "description": _description(manifest, facts),
+        "description": _description(manifest),
         "version": _version(manifest.version),
         "datePublished": published,
         "license": facts.licence[1] or facts.licence[0] or "not chosen yet",
@@ -120,9 +120,9 @@ def croissant_document(
             "@type": "sc:Organization",
             "name": facts.repository.partition("/")[0] or f"Makers of {manifest.name}",
         },
-        "keywords": [*(["synthetic"] if facts.synthetic else []), "medical", "3d", "zarr", "voxpress"],
+        "keywords": [*(["synthetic"] if manifest.synthetic else []), "medical", "3d", "zarr", "voxpress"],
         "identifier": f"sha256:{manifest.digest}",
-        **_marks(facts),
+        **_marks(manifest, facts),
         **_rai(manifest, facts, answers or {}),
         **_provenance(manifest, facts),
         "distribution": [*_files(manifest), *_sets(manifest)],
@@ -130,10 +130,12 @@ def croissant_document(
     }
 
 
-def _description(manifest: Manifest, facts: CardFacts) -> str:
+def _description(manifest: Manifest) -> str:
     arrays = ", ".join(f"{spec.name} {'x'.join(map(str, spec.shape))}" for spec in manifest.specs.values())
     kind = (
-        "synthetic volumes, of no real person and not for clinical use" if facts.synthetic else "volumes of real people"
+        "synthetic volumes, of no real person and not for clinical use"
+        if manifest.synthetic
+        else "volumes of real people"
     )
     return f"{sample_count(manifest):,} {kind}. Arrays: {arrays}. One row a sample; the voxels are sharded Zarr v3."
 
@@ -143,9 +145,9 @@ def _version(version: str) -> str:
     return version.partition("-")[0].partition("+")[0]
 
 
-def _marks(facts: CardFacts) -> dict[str, Any]:
+def _marks(manifest: Manifest, facts: CardFacts) -> dict[str, Any]:
     """What says that the data are synthetic, in the words that others search for."""
-    if not facts.synthetic:
+    if not manifest.synthetic:
         return {}
     kind = {"digitalSourceType": {"@id": facts.source_type}} if facts.source_type else {}
     return {**kind, "additionalType": "synthetic data"}
@@ -153,8 +155,10 @@ def _marks(facts: CardFacts) -> dict[str, Any]:
 
 def _rai(manifest: Manifest, facts: CardFacts, answers: Mapping[str, str]) -> dict[str, Any]:
     told = {field: answers[key] for key, field in _RAI.items() if answers.get(key)}
-    if not facts.synthetic:
+    if not manifest.synthetic:
         return told
+    if is_imported(manifest):
+        return {"rai:dataCollection": "Synthetic, as whoever imported the volumes says.", **told}
     backend = backend_of(manifest, facts) or "unknown"
     return {
         "rai:dataCollection": f"Synthetic: made by the backend {backend} of voxpress from recipe.yaml.",
@@ -165,7 +169,7 @@ def _rai(manifest: Manifest, facts: CardFacts, answers: Mapping[str, str]) -> di
 
 
 def _provenance(manifest: Manifest, facts: CardFacts) -> dict[str, Any]:
-    if not facts.synthetic:
+    if not manifest.synthetic or is_imported(manifest):
         return {}
     lock = manifest.lock.get("backend", {})
     agent = " ".join(("voxpress", str(manifest.lock.get("voxpress", {}).get("version", "")))).strip()

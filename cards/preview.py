@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .captions import SWATCH, fitted, font_of, legend_lines, printable, wrapped
-from .origin import is_synthetic
 from .planes import PLANES, Plane, body_slices, cut, edges, focus, window
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ _LARGE: Final = 0.06
 """Labels with more than this part of the labelled voxels are tinted only: outlines of tissues hide the anatomy."""
 _GAP: Final = 8
 _MARGIN: Final = 20
-_VIEW: Final = "Radiological view: the patient's right is on the left."
-_FOOTER: Final = f"Synthetic data, not for clinical use. {_VIEW}"
+_FOOTER: Final = "{kind}, not for clinical use. Radiological view: the patient's right is on the left."
+_KINDS: Final = {True: "Synthetic data", False: "Scans of real people"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +74,7 @@ def preview(
         columns: samples side by side; by default one up to three samples, otherwise two.
         label_overlay: outline and tint the labels, with a legend.
         panel_height: pixels of the tallest plane.
-        synthetic: whether the samples are, which the picture then says.
+        synthetic: whether they show no real person, which the footer says.
 
     Returns:
         an RGB picture.
@@ -95,7 +94,7 @@ def preview(
     outlined = _outlined(scans, names)
     cells = _captioned(scans, [_planes(scan, scale, outlined) for scan in scans])
     mosaic = _mosaic(cells, columns or (1 if len(cells) <= 3 else 2))
-    return _framed(mosaic, names, _FOOTER if synthetic else _VIEW)
+    return _framed(mosaic, names, _FOOTER.format(kind=_KINDS[synthetic]))
 
 
 def preview_cohort(
@@ -128,7 +127,7 @@ def preview_cohort(
         columns=columns,
         label_overlay=label_overlay,
         panel_height=panel_height,
-        synthetic=is_synthetic(cohort.manifest),
+        synthetic=cohort.manifest.synthetic,
     )
 
 
@@ -282,7 +281,7 @@ def _mosaic(cells: Sequence[Image.Image], columns: int) -> Image.Image:
 
 
 def _framed(mosaic: Image.Image, names: Mapping[int, str], footer: str) -> Image.Image:
-    """With a margin, the legend and the footer."""
+    """With a margin, the legend and the footer, which says whether the data are synthetic."""
     font = font_of(13)
     width = max(mosaic.width, math.ceil(font.getlength(footer)))
     lines = legend_lines(names, font, width)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..store.rows import MEASURED
-from .origin import is_synthetic
 from .pages import data_url, page, text
 from .preview import preview_cohort
 
@@ -43,7 +42,7 @@ def viewer_page(
         IndexError: a row does not exist.
         CorruptError: the bytes of a volume are missing or wrong.
     """
-    synthetic = is_synthetic(cohort.manifest)
+    synthetic = cohort.manifest.synthetic
     chosen = cohort.select(list(rows))
     columns = ["sample_id", "split", *cohort.conditions, *cohort.measures]
     values = chosen.columns([name for name in columns if name in cohort.store.schema.names]).to_pylist()

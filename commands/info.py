@@ -36,7 +36,7 @@ def _facts(cohort: Cohort) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "version": manifest.version,
-        "synthetic": True,
+        "synthetic": manifest.synthetic,
         "path": str(cohort.path),
         "digest": manifest.digest,
         "recipe_sha256": manifest.recipe_sha256,
@@ -79,7 +79,8 @@ def _lines(cohort: Cohort) -> list[str]:
         *((name, _array(array)) for name, array in facts["arrays"].items()),
         *(("labels", _labels(array["labels"])) for array in facts["arrays"].values() if array["labels"]),
     ]
-    title = f"{facts['name']} {facts['version']}: synthetic data, not for clinical use"
+    kind = "synthetic data" if facts["synthetic"] else "scans of real people"
+    title = f"{facts['name']} {facts['version']}: {kind}, not for clinical use"
     return [printable(title), *aligned(head), *_rejected(facts["rejected"]), "", *_columns(cohort)]
 
 

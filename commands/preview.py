@@ -31,7 +31,8 @@ def run(asked: argparse.Namespace) -> int:
     if page:
         write_viewer(cohort, rows, path, label_overlay=not asked.no_overlay)
     else:
-        write_png(preview_cohort(cohort, rows, label_overlay=not asked.no_overlay), path)
+        picture = preview_cohort(cohort, rows, label_overlay=not asked.no_overlay)
+        write_png(picture, path, synthetic=cohort.manifest.synthetic)
     print(f"{path}: {len(rows):,} of {len(cohort):,} samples")
     return 0
 

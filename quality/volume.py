@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Volume", "volume_of"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+# weakly referenced, so that what several extractors need of it is kept as long as it is there
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, eq=False)
 class Volume:
     """Voxels of one sample with what they mean.
 

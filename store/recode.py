@@ -14,7 +14,8 @@ from .differences import differences
 from .extents import sample_extents
 from .files import FileRecord, write_atomic
 from .layout import MANIFEST_NAME, array_path, shard_path
-from .manifest import FORMAT_VERSION, Manifest, SplitRecord
+from .manifest import Manifest, SplitRecord
+from .manifest_json import format_version_of
 from .opening import open as open_store
 from .packing import CopyJob, CopyPlan, Packing, plan_copy
 from .shards import assemble_shard, encode_sample
@@ -143,7 +144,8 @@ def copy_rows(
     with WorkFolder(target) as work:
         if (target / MANIFEST_NAME).exists():  # another run has finished it while this one was waiting for its turn
             return Recoded(manifest=_finished(target, note), made=0)
-        records = work.start({"format_version": FORMAT_VERSION, note.group: note.order})
+        version = format_version_of(synthetic=cohort.manifest.synthetic)
+        records = work.start({"format_version": version, note.group: note.order})
         committed = {(record["split"], record["number"]) for record in records}
         jobs = [job for job in plan.jobs() if (job.split, job.number) not in committed]
         made = sum(row is not None for job in jobs for row in job.rows)
@@ -269,7 +271,7 @@ def _finish(cohort: Cohort, plan: CopyPlan, work: WorkFolder, records: list[dict
         # samples that are chosen close up
         rejected=source.rejected if note.order["where"] == "" else (),
         files=files,
-        format_version=FORMAT_VERSION,
+        format_version=format_version_of(synthetic=source.synthetic),
     )
     copy_card(cohort.store.source, manifest, work, note.text)
     seal(work.target, manifest, scratch=work.scratch)

@@ -14,6 +14,12 @@ from voxpress.cards import CardFacts, dataset_card
 from voxpress.cards.dataset_card.facts import Counts, Refused
 from voxpress.generation.backend import Condition, Measure
 
+
+def real(manifest):
+    """The same of real people."""
+    return dataclasses.replace(manifest, synthetic=False, format_version=0)
+
+
 CONDITIONS = (
     Condition(name="age", kind="number", unit="years", minimum=20, maximum=95, meaning="Age at the scan."),
     Condition(name="sex", kind="category", choices=("F", "M"), meaning="Sex | as ordered."),
@@ -126,12 +132,12 @@ def test_text_from_data_stays_text(manifest):
 
 
 def test_real_people_are_not_called_synthetic(manifest):
-    text = dataset_card(manifest, CardFacts(synthetic=False))
+    text = dataset_card(real(manifest))
     header = yaml.safe_load(text.split("---\n")[1])
     assert "synthetic" not in header["tags"]
     assert "annotations_creators" not in header
     assert "synthetic" not in text.lower()
-    assert "volumes of real people" in text
+    assert "scans of real people" in text
 
 
 def test_what_was_refused_is_told_by_reason_and_subgroup(manifest):

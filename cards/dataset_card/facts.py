@@ -61,7 +61,6 @@ class CardFacts:
     """All of it. The defaults are what is known of a data set before anybody looked.
 
     Attributes:
-        synthetic: False for a data set of real volumes, whose card must not call them synthetic.
         backend: its name; that of the lock if empty.
         conditions: what could be ordered, with unit and meaning.
         measures: what was measured.
@@ -78,7 +77,6 @@ class CardFacts:
         licence: chosen for the data set: name and link; the name is empty if none was chosen.
     """
 
-    synthetic: bool = True
     backend: str = ""
     conditions: tuple[Condition, ...] = ()
     measures: tuple[Measure, ...] = ()

@@ -17,7 +17,6 @@ from ...store import group_zarr_json_path, safe_path
 from ...store.files import read_whole
 from ...store.parsing import parse_json
 from ...store.rows import MEASURED
-from ..origin import is_synthetic
 from ..report.writing import judged_of
 from .facts import CardFacts, Counts, Refused, Spread
 
@@ -70,7 +69,6 @@ def gather(cohort: Cohort, *, repository: str = "") -> CardFacts:
     standing = check_report(cohort.path, cohort.manifest)
     attempts = cohort.columns(["attempt"])["attempt"].to_numpy()
     return CardFacts(
-        synthetic=is_synthetic(cohort.manifest),
         backend="" if backend is None else backend.name,
         conditions=() if backend is None else tuple(backend.conditions),
         measures=() if backend is None else tuple(backend.measures),

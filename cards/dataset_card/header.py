@@ -42,10 +42,10 @@ def header_of(manifest: Manifest, facts: CardFacts) -> dict[str, Any]:
     return {
         "pretty_name": manifest.name,
         **_licence(facts.backend),
-        "tags": [*(["synthetic"] if facts.synthetic else []), "medical", "3d", "zarr", "voxpress"],
+        "tags": [*(["synthetic"] if manifest.synthetic else []), "medical", "3d", "zarr", "voxpress"],
         "size_categories": [size_category(sample_count(manifest))],
         **({"task_categories": ["image-segmentation"]} if labelled else {}),
-        **({"annotations_creators": ["machine-generated"]} if facts.synthetic else {}),
+        **({"annotations_creators": ["machine-generated"]} if manifest.synthetic else {}),
         "configs": [{"config_name": "default", "default": True, "data_files": files}],
     }
 

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from ...store.manifest import Manifest
     from .facts import CardFacts
 
-__all__ = ["backend_of", "changes", "citation", "citation_text", "licence", "limits", "making", "summary"]
+__all__ = [
+    "backend_of",
+    "changes",
+    "citation",
+    "citation_text",
+    "is_imported",
+    "licence",
+    "limits",
+    "making",
+    "summary",
+]
 
 _NO_LICENCE: Final = """\
 The publisher has not chosen a licence yet. Before you publish, replace `license`, `license_name` and this paragraph;
@@ -27,29 +37,38 @@ def backend_of(manifest: Manifest, facts: CardFacts) -> str:
 
 def summary(manifest: Manifest, facts: CardFacts, samples: int) -> str:
     """What the data are, in the first lines."""
-    backend = backend_of(manifest, facts)
-    made = f"the backend `{backend}` of voxpress" if backend.isidentifier() else "voxpress"
-    if facts.synthetic:
-        what = (
-            f"**All {samples:,} samples of this data set are synthetic. They show no real person, and they are\n"
-            f"not for clinical use.** They were made by {made} from the order in `recipe.yaml`."
-        )
-    else:
-        what = (
-            f"**The {samples:,} samples of this data set are volumes of real people**, packed by voxpress. Whoever\n"
-            "uses them keeps to the terms under which they were collected."
-        )
+    what = _origin(manifest, facts, samples)
     return (
         f"{what}\n\nVersion {escape(manifest.version)}. The manifest `voxpress.json` holds the size and SHA-256 of "
         f"every file; the\nSHA-256 of the manifest itself, `{manifest.digest}`, identifies this version."
     )
 
 
-def making(manifest: Manifest, facts: CardFacts) -> str:
+def _origin(manifest: Manifest, facts: CardFacts, samples: int) -> str:
+    if not manifest.synthetic:
+        return (
+            f"**The {samples:,} samples of this data set are scans of real people. They are not for\nclinical use.** Who "
+            "may have them, and for what, is for whoever took them to say."
+        )
+    backend = backend_of(manifest, facts)
+    made = f"the backend `{backend}` of voxpress" if backend.isidentifier() else "voxpress"
+    whence = f"They were made by {made} from the order in `recipe.yaml`."
+    return (
+        f"**All {samples:,} samples of this data set are synthetic. They show no real person, and they are\n"
+        f"not for clinical use.** {'Whoever imported them says so.' if is_imported(manifest) else whence}"
+    )
+
+
+def is_imported(manifest: Manifest) -> bool:
+    """Whether the volumes were made elsewhere, so that no recipe makes them again."""
+    return "imported" in manifest.lock
+
+
+def making(manifest: Manifest) -> str:
     """The generator, what it was made from, and the lock: all that decides the voxels."""
     rows = [(f"{group}.{name}", value) for group, values in manifest.lock.items() for name, value in values.items()]
     parts = ["## How it was made"]
-    if facts.synthetic:
+    if manifest.synthetic and not is_imported(manifest):
         parts.append(
             "A sample is a function of the recipe, its index, and the attempt (columns `index`, `attempt`, `seed`). "
             "With the same\nversions as in the lock, `voxpress regenerate` makes the same bytes again:"
@@ -62,21 +81,18 @@ def making(manifest: Manifest, facts: CardFacts) -> str:
     return "\n\n".join(parts)
 
 
-def limits(manifest: Manifest, facts: CardFacts) -> str:
+def limits(manifest: Manifest) -> str:
     """What the data are not."""
-    points = [
-        "A condition is what was ordered. What a volume shows is the measure of the same name, where there is one."
-    ]
-    if facts.synthetic:
+    if not manifest.synthetic:
+        points = ["Not anonymous by being here: a scan can show who somebody is. Keep it where its consent says."]
+    else:
         points = [
             "Not patients: nothing here supports a statement about a person, a disease or a population.",
             "Not a substitute for real data: test what you train on it against real images of your own.",
-            *points,
+            "A condition is what was ordered. What a volume shows is the measure of the same name, where there is one.",
         ]
-        if any(spec.kind == "label" for spec in manifest.specs.values()):
+        if not is_imported(manifest) and any(spec.kind == "label" for spec in manifest.specs.values()):
             points.append("The label maps come from the generator; no expert has drawn or corrected them.")
-    else:
-        points = ["Not for anything that the people shown have not agreed to."]
     return "\n".join(("## What it is not\n", *(f"- {point}" for point in points)))
 
 
@@ -95,7 +111,7 @@ def citation(manifest: Manifest, facts: CardFacts) -> str:
 def citation_text(manifest: Manifest, facts: CardFacts) -> str:
     """BibTeX of this very version: its digest stands in it."""
     key = re.sub(r"[^A-Za-z0-9]+", "-", f"{manifest.name}-{manifest.version}")
-    kind = "Synthetic data set" if facts.synthetic else "Data set"
+    kind = "Synthetic data set" if manifest.synthetic else "Data set"
     named = re.fullmatch(r"[\w.-]+/[\w.-]+", facts.repository)
     where = f"  howpublished = {{https://huggingface.co/datasets/{facts.repository}}},\n" if named else ""
     title, version = _plain(manifest.name), _plain(manifest.version)

@@ -12,7 +12,6 @@ from PIL.PngImagePlugin import PngInfo
 from ...quality.parts import write_beside
 from ...store.rows import MEASURED
 from ..charts import bars, histogram, mosaic, scatter
-from ..origin import is_synthetic
 from ..preview import preview_cohort
 from .gathering import FIGURES, PREVIEW
 
@@ -47,7 +46,7 @@ def write_pictures(cohort: Cohort) -> list[str]:
     if charts := condition_charts(cohort)[:_MOST_CHARTS]:
         drawn[FIGURES] = mosaic(charts)
     for path, each in drawn.items():
-        write_beside(cohort.path, path, _png(each, synthetic=is_synthetic(cohort.manifest)))
+        write_beside(cohort.path, path, _png(each, synthetic=cohort.manifest.synthetic))
     return list(drawn)
 
 

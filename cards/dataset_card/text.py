@@ -87,18 +87,18 @@ def machine_blocks(manifest: Manifest, facts: CardFacts, header: Mapping[str, An
     where = facts.repository or f"path/to/{manifest.name}"
     top = [summary(manifest, facts, sample_count(manifest)), verdict_line(facts)]
     if pictures := [path for path in facts.pictures if path.endswith("preview.png")]:
-        top.append(_picture(pictures[0], _alt("Some samples in axial, coronal and sagittal planes", facts)))
+        top.append(_picture(pictures[0], _alt("Some samples in axial, coronal and sagittal planes", manifest)))
     figures = [path for path in facts.pictures if path not in pictures]
     parts = [
         loading(manifest, where),
         contents(manifest),
         conditions(facts),
-        *(_picture(path, _alt("Conditions as ordered and as measured", facts)) for path in figures),
+        *(_picture(path, _alt("Conditions as ordered and as measured", manifest)) for path in figures),
         quality(facts),
-        refusals(facts) if facts.synthetic else "",
-        making(manifest, facts),
+        refusals(facts) if manifest.synthetic else "",
+        making(manifest),
         files(manifest),
-        limits(manifest, facts),
+        limits(manifest),
         changes(facts),
         citation(manifest, facts),
         licence(manifest, facts),
@@ -117,5 +117,5 @@ def _picture(path: str, alt: str) -> str:
     return f"![{alt}]({path})"
 
 
-def _alt(what: str, facts: CardFacts) -> str:
-    return f"{what}. Synthetic data." if facts.synthetic else f"{what}."
+def _alt(what: str, manifest: Manifest) -> str:
+    return f"{what}. Synthetic data." if manifest.synthetic else f"{what}."

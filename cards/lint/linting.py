@@ -13,7 +13,6 @@ from ...store import safe_path
 from ...store.files import read_whole
 from ...store.layout import CARD_NAME
 from ..dataset_card.blocks import split_header
-from ..origin import is_synthetic
 from .facts_check import facts_findings
 from .finding import Finding, fault
 from .header_check import header_findings
@@ -84,7 +83,7 @@ def _findings(root: Path, manifest: Manifest) -> Iterator[Finding]:
     except FormatError as error:
         yield fault("header", str(error))
         return
-    yield from header_findings(header, manifest, synthetic=is_synthetic(manifest))
+    yield from header_findings(header, manifest, synthetic=manifest.synthetic)
     yield from _configs(root, manifest)
     yield from facts_findings(header, body, open_store(root))
     yield from human_findings(body)

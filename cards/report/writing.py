@@ -11,7 +11,6 @@ from ...errors import QualityError
 from ...quality.gate import HTML_NAME, REPORT_NAME, check_report
 from ...quality.parts import write_beside
 from ...store import safe_path
-from ..origin import is_synthetic
 from .document import judged_from_json
 from .html import report_html
 from .samples import choose, draw, figures_of
@@ -51,7 +50,7 @@ def write_report_page(cohort: Cohort) -> Path:
     if judged is None:
         msg = f"no page can be made: {standing.sentence}"
         raise QualityError(msg)
-    html = report_html(judged, samples=_samples(cohort), synthetic=is_synthetic(cohort.manifest))
+    html = report_html(judged, samples=_samples(cohort), synthetic=cohort.manifest.synthetic)
     write_beside(cohort.path, HTML_NAME, html.encode())
     return cohort.path / HTML_NAME
 
