@@ -43,6 +43,7 @@ EXAMPLE := cards/examples/demo-brains
 example: $(VENV)/.demo
 	rm -rf $(VENV)/example
 	$(BIN)/voxpress generate $(EXAMPLE)/recipe.yaml -o $(VENV)/example
+	$(BIN)/voxpress qa $(VENV)/example
 	$(BIN)/voxpress gate $(VENV)/example --profile demo
 	$(BIN)/voxpress card $(VENV)/example --human $(EXAMPLE)/human.yaml
 	rm -rf $(EXAMPLE)/metadata $(EXAMPLE)/quality $(EXAMPLE)/volumes

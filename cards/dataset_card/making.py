@@ -47,8 +47,8 @@ def summary(manifest: Manifest, facts: CardFacts, samples: int) -> str:
 def _origin(manifest: Manifest, facts: CardFacts, samples: int) -> str:
     if not manifest.synthetic:
         return (
-            f"**The {samples:,} samples of this data set are scans of real people. They are not for\nclinical use.** Who "
-            "may have them, and for what, is for whoever took them to say."
+            f"**The {samples:,} samples of this data set are scans of real people. They are not for\nclinical use.** "
+            "Who may have them, and for what, is for whoever took them to say."
         )
     backend = backend_of(manifest, facts)
     made = f"the backend `{backend}` of voxpress" if backend.isidentifier() else "voxpress"
