@@ -26,7 +26,7 @@ def summary(judged: Judged, *, synthetic: bool) -> str:
     return f"""\
 <section aria-label="Summary">
 <div class="lead {tone(judged.verdict)}"><span class="word">{told(judged.verdict)}</span>
-<p>{text(meaning(judged.verdict))} <span class="faint">{text(judged.summary)}</span></p></div>
+<p>{text(meaning(judged))} <span class="faint">{text(judged.summary)}</span></p></div>
 <div class="cards">{columns}</div>
 </section>"""
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..charts.marks import Role
-    from .document import Entry, Section
+    from .document import Entry, Judged, Section
 
 __all__ = [
     "anchor",
@@ -45,7 +45,7 @@ _WORDS: Final = {
     Verdict.NOT_RUN: "– NOT RUN",
 }
 _MEANINGS: Final = {
-    Verdict.PASS: "Every check that this profile asks for ran, and was passed.",
+    Verdict.PASS: "Everything that was judged passed.",
     Verdict.WARN: "No check failed, but some results are doubtful. Read them before you use the data.",
     Verdict.FAIL: "At least one check failed. Do not rely on these data before you have read which, and why.",
     Verdict.INVALID: "A check could not tell good from bad, so this report is no evidence. It has to be made again.",
@@ -82,9 +82,11 @@ def badge(verdict: Verdict | None) -> str:
     return f'<span class="verdict {tone(verdict)}">{_WORDS[verdict]}</span>'
 
 
-def meaning(verdict: Verdict) -> str:
-    """What the verdict of a whole data set means, in a sentence."""
-    return _MEANINGS[verdict]
+def meaning(judged: Judged) -> str:
+    """What the verdict of a whole data set means, in a sentence or two; a pass is no word on what was not checked."""
+    gone = sum(entry.verdict is Verdict.NOT_RUN for entry in judged.entries)
+    more = f" {gone} checks were not run, and nothing is known of what they would find." if gone else ""
+    return _MEANINGS[judged.verdict] + more
 
 
 def anchor(section: Section) -> str:
