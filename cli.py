@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     _audit(commands)
     _gate(commands)
     _bench(commands)
+    _card(commands)
     _publish(commands)
     _fetch(commands)
     _import(commands)
@@ -221,9 +222,11 @@ def _repair(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-
 
 
 def _preview(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
-    parser = _command(commands, "preview", "Draws some samples in three planes.")
+    parser = _command(commands, "preview", "Draws some samples in three planes, as a picture or a page.")
     _path(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="FILE.png")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE.png|FILE.html", help="picture, or page to filter"
+    )
     where = """only samples for which this is true: "age >= 70 and sex == 'F'" """
     parser.add_argument("--where", metavar="EXPR", help=where.strip())
     which = parser.add_mutually_exclusive_group()
@@ -384,6 +387,23 @@ def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-a
     parser.add_argument("--cache", metavar="DIR", help="keep there what is read over a network")
     parser.add_argument("--cache-limit", default="20GB", metavar="SIZE", help="of the cache (default 20GB)")
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _card(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Makes the data set card, its pictures and croissant.json.\n\n"
+        "Made again, the machine's part is new, and what people wrote stays. --check only says what is wrong; exit "
+        "code 1 if\nthe card cannot be published."
+    )
+    parser = _command(commands, "card", text)
+    _path(parser)
+    human = "what only people know: intended_use, training_data, maintainers, license … (docs/cards.md has all)"
+    parser.add_argument("--human", metavar="FILE.yaml", help=human)
+    parser.add_argument("--repository", metavar="ORG/NAME", help="where it will be published, for the examples")
+    parser.add_argument("--check", action="store_true", help="write nothing, say what is wrong with the card")
+    parser.add_argument("--no-pictures", action="store_true", help="leave the pictures as they are")
+    parser.add_argument("--viewer", metavar="FILE.html", help="also write a page to look through the samples")
+    parser.add_argument("-n", type=_positive, metavar="N", help="samples in that page (default 200)")
 
 
 def _publish(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

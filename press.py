@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cards import change_points, changelog, dataset_card
+from .cards import changelog
+from .cards import write_card as write_whole_card
 from .generation.arrays import quantised, specs_of
 from .generation.cohort import draw_cohort
 from .generation.factory import generate as make
@@ -20,6 +21,7 @@ from .quality.features.standard import standard_extractors
 from .store import open as open_store
 from .store import write_atomic
 from .store.diff import diff
+from .store.layout import CARD_NAME
 from .store.threads import available_cpus
 
 if TYPE_CHECKING:
@@ -49,7 +51,6 @@ __all__ = [
     "write_card",
 ]
 
-_CARD_NAME = "README.md"
 _CARD_SCRATCH = ".voxpress-card"
 _CHANGELOG_NAME = "CHANGELOG.md"
 _MOST_CHANGELOG_BYTES = 16 * 2**20
@@ -147,7 +148,7 @@ def fulfil(
     extractors = _extractors(order) if features else ()
     run = make(order, target, people_folder=folder, workers=workers, progress=progress, extractors=extractors)
     cohort = open_store(target)
-    write_card(cohort, order)
+    write_card(cohort)
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
 
 
@@ -216,7 +217,7 @@ def succeed(
     cohort = open_store(Path(target))
     found = diff(plan.source, cohort)
     _write_changelog(cohort, plan.source, found)
-    write_card(cohort, plan.recipe, change_points(found))
+    write_card(cohort)
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
 
 
@@ -267,19 +268,13 @@ def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tu
     return recipe if isinstance(recipe, Recipe) else recipe_from(recipe, folder=folder), folder
 
 
-def write_card(cohort: Cohort, recipe: Recipe, changes: str = "") -> None:
-    """Writes the card once: from then on it belongs to the publisher, who edits it."""
-    if (cohort.path / _CARD_NAME).exists():
-        return
-    backend = load_backend(recipe.backend.name, recipe.backend.options, recipe.grid)
-    card = dataset_card(
-        cohort.manifest,
-        backend=backend.name,
-        conditions=backend.conditions,
-        measures=backend.measures,
-        changes=changes,
-    )
-    _write_beside(cohort, _CARD_NAME, card)
+def write_card(cohort: Cohort) -> None:
+    """Writes the card once: from then on it belongs to the publisher, who edits it or makes it again.
+
+    Its pictures are left to `voxpress card`, as drawing them reads volumes.
+    """
+    if not (cohort.path / CARD_NAME).exists():
+        write_whole_card(cohort, pictures=False)
 
 
 def _write_changelog(cohort: Cohort, source: Cohort, found: Diff) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from .builder import publish as publish_version
 from .builder.publishing import read_contents, record_overrides, standings_of, wanted_overrides
-from .cards import collection_card, dataset_card
+from .cards import collection_card, write_card
 from .cards.override_section import with_overrides
+from .store import open as open_store
 from .store import write_atomic
 from .store.layout import CARD_NAME
 from .store.sources.hub import hub_name
@@ -83,10 +84,9 @@ def write_missing_card(path: str | os.PathLike[str], *, tag: str | None = None, 
     named = hub_name(repository)
     name = named[0] if named else ""
     if contents.is_collection:
-        card = collection_card(contents.name, contents.stores, repository=name)
+        _write_card(root, collection_card(contents.name, contents.stores, repository=name))
     else:
-        card = dataset_card(contents.stores[""], repository=name)
-    _write_card(root, card)
+        write_card(open_store(root), repository=name)
     return True
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .dataset_card import SIZES, card_header, filled_splits, literal, sample_count
+from .dataset_card import filled_splits, header_text, literal, sample_count, size_category
+from .licences import NOT_CHOSEN
 from .markdown import escape, table
 from .notices import NOTICES
 
@@ -59,15 +60,15 @@ def collection_card(name: str, stores: Mapping[str, Manifest], *, repository: st
     header = {
         "pretty_name": name,
         "license": "other",
-        "license_name": notices[0].name if whole and len(notices) == 1 else "to-be-chosen",
+        "license_name": notices[0].name if whole and len(notices) == 1 else NOT_CHOSEN,
         **({"license_link": notices[0].link} if whole and len(notices) == 1 else {}),
         "tags": [*(["synthetic"] if real < samples else []), "medical", "3d", "zarr", "voxpress"],
-        "size_categories": [next(size for lower, size in SIZES if samples >= lower)],
+        "size_categories": [size_category(samples)],
         **({} if real else {"annotations_creators": ["machine-generated"]}),
         "configs": configs,
     }
     parts = [
-        card_header(header),
+        header_text(header),
         f"# {escape(name)}",
         (_REAL if real else _SYNTHETIC).format(samples=f"{samples:,}", stores=len(stores), real=f"{real:,}"),
         table(("configuration", "version", "samples", "voxels", "spacing (mm)"), map(_row, stores, stores.values())),

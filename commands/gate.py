@@ -23,12 +23,15 @@ _SHOWN = ("INVALID", "FAIL", "WARN", "NOT_RUN")
 
 def run(asked: argparse.Namespace) -> int:
     """Judges, and prints the verdict with what did not pass; exit code 1 if the data set may not be published."""
+    from ..cards import write_report_page
     from ..quality.gate import judge_store
     from ..store import open as open_store
 
     reference = None if asked.reference_table is None else _table(Path(asked.reference_table))
-    standing = judge_store(open_store(asked.path), asked.profile, reference=reference)
+    cohort = open_store(asked.path)
+    standing = judge_store(cohort, asked.profile, reference=reference)
     assert standing.report is not None
+    write_report_page(cohort)
     if asked.json:
         print(standing.report.to_bytes().decode(), end="")
     else:

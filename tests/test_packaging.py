@@ -85,7 +85,17 @@ def test_the_wheel_holds_every_module(wheel: set[str]) -> None:
     assert modules <= wheel
 
 
-@pytest.mark.parametrize("name", ["py.typed", "store/manifest.schema.json", "generation/example_recipe.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "py.typed",
+        "store/manifest.schema.json",
+        "generation/example_recipe.yaml",
+        "cards/hub_lists.json",
+        "cards/pages/page.css",
+        "cards/pages/viewer.js",
+    ],
+)
 def test_the_wheel_holds_the_data(name: str, wheel: set[str]) -> None:
     assert f"voxpress/{name}" in wheel
 
