@@ -2,9 +2,9 @@
 
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
-Exit codes: 0 done; 1 something failed, or `verify` found problems, or `repair` left some; 2 a mistake in what was
-asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1): 0
-the same, 1 different, 2 something failed.
+Exit codes: 0 done; 1 something failed, or `verify` or `qa` found problems, or `repair` left some; 2 a mistake in what
+was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1):
+0 the same, 1 different, 2 something failed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _MISTAKES = (MistakeError, PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
-_RESUMABLE = ("fetch", "generate", "next", "publish", "recode", "regenerate", "repair")
+_RESUMABLE = ("fetch", "generate", "next", "publish", "qa", "recode", "regenerate", "repair")
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _recode(commands)
     _next(commands)
     _diff(commands)
+    _qa(commands)
     _bench(commands)
     _publish(commands)
     _fetch(commands)
@@ -117,6 +118,8 @@ def _generate(commands: argparse._SubParsersAction) -> None:  # type: ignore[typ
     _ordering(parser)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the data set")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    features = "leave out the features that qualities are measured by; `voxpress qa` makes them later"
+    parser.add_argument("--no-features", action="store_true", help=features)
 
 
 def _recipe(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -262,6 +265,19 @@ def _diff(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-ar
     every = "write all that differs there too, one row a sample and column"
     parser.add_argument("--parquet", metavar="FILE", help=every)
     parser.add_argument("-n", type=_natural, default=5, metavar="N", help="so many samples of each kind (default 5)")
+
+
+def _qa(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Judges a data set: every sample, and the set against a reference.\n\n"
+        "Reads each volume once, leaves what it found in the data set's folder quality/, and stopped at any time, the "
+        "same\ncommand goes on. Exit code 1 if something is wrong."
+    )
+    parser = _command(commands, "qa", text)
+    _path(parser)
+    parser.add_argument("--again", action="store_true", help="inspect anew what was inspected before")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

@@ -16,6 +16,7 @@ from .generation.next_version import make_next, plan_next
 from .generation.recipe import Recipe, load_people, load_recipe, recipe_from
 from .generation.registry import load_backend
 from .quality import check_sample
+from .quality.features.standard import standard_extractors
 from .store import open as open_store
 from .store import write_atomic
 from .store.diff import diff
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .generation.backend import Order
     from .generation.factory import Progress
     from .generation.next_version import IfLockDiffers, NextPlan
+    from .quality.features import FeatureExtractor
     from .store import ArraySpec, Cohort
     from .store.diff import Diff
 
@@ -97,6 +99,7 @@ def generate(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     people_folder: str | os.PathLike[str] | None = None,
+    features: bool = True,
 ) -> Cohort:
     """Makes the data set of a recipe, with its card, and opens it.
 
@@ -110,6 +113,7 @@ def generate(
         workers: processes; None for one a CPU. There are never more than shards, and the bytes do not depend on it.
         progress: told after each sample.
         people_folder: where the people file of a recipe lies that is no file itself; None for the working folder.
+        features: also compute the features that quality is measured by, and put them beside the table.
 
     Raises:
         RecipeError: the recipe is not well formed, or does not fit the backend.
@@ -120,7 +124,7 @@ def generate(
     Example:
         >>> cohort = generate({"name": "brains", "samples": 8}, "brains/")   # doctest: +SKIP
     """
-    pressed = fulfil(recipe, target, workers=workers, progress=progress, people_folder=people_folder)
+    pressed = fulfil(recipe, target, workers=workers, progress=progress, people_folder=people_folder, features=features)
     if pressed.ignored_columns:
         columns = ", ".join(pressed.ignored_columns)
         warnings.warn(f"no condition uses these columns of the people file: {columns}", stacklevel=2)
@@ -134,12 +138,14 @@ def fulfil(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     people_folder: str | os.PathLike[str] | None = None,
+    features: bool = True,
 ) -> Pressed:
     """`generate`, and what it did; nothing is warned of."""
     order, folder = _read(recipe, people_folder)
     target = Path(target)
     workers = available_cpus() if workers is None else workers
-    run = make(order, target, people_folder=folder, workers=workers, progress=progress)
+    extractors = _extractors(order) if features else ()
+    run = make(order, target, people_folder=folder, workers=workers, progress=progress, extractors=extractors)
     cohort = open_store(target)
     write_card(cohort, order)
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
@@ -194,10 +200,12 @@ def succeed(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     copy: bool = False,
+    features: bool = True,
 ) -> Pressed:
     """`next_version` of a plan, and what it did."""
     workers = available_cpus() if workers is None else workers
-    run = make_next(plan, target, workers=workers, progress=progress, copy=copy)
+    extractors = _extractors(plan.recipe) if features else ()
+    run = make_next(plan, target, workers=workers, progress=progress, copy=copy, extractors=extractors)
     cohort = open_store(Path(target))
     found = diff(plan.source, cohort)
     _write_changelog(cohort, plan.source, found)
@@ -236,6 +244,12 @@ def sample(
         measured=made.measured,
         reasons=tuple(reasons),
     )
+
+
+def _extractors(recipe: Recipe) -> Sequence[FeatureExtractor]:
+    """The built-in extractors of what a recipe orders."""
+    backend = load_backend(recipe.backend.name, recipe.backend.options, recipe.grid)
+    return standard_extractors(specs_of(recipe, backend))
 
 
 def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tuple[Recipe, Path]:

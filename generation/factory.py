@@ -14,6 +14,7 @@ from ..store import FORMAT_VERSION, MANIFEST_NAME, Manifest, differences, refuse
 from .arrays import specs_of
 from .cohort import draw_cohort
 from .engines import run_local
+from .features import features_folder, write_features
 from .finishing import finish
 from .journal import Journal
 from .lock import lock_of
@@ -24,6 +25,7 @@ from .shard_maker import Row, ShardJob, ShardMaker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..quality.features import FeatureExtractor
     from .backend import Backend
     from .cohort import CohortPlan
     from .journal import ShardRecord
@@ -75,6 +77,7 @@ def generate(
     inherit: Callable[[ShardJob, Path], ShardRecord | None] | None = None,
     lock: Mapping[str, Mapping[str, str]] | None = None,
     rows: Sequence[int] | None = None,
+    extractors: Sequence[FeatureExtractor] = (),
 ) -> Run:
     """Makes the data set of a recipe.
 
@@ -93,6 +96,7 @@ def generate(
             None if it is to be made.
         lock: groups that the lock of the manifest has beside those of what is installed.
         rows: only these of the cohort; those of a split close up. `lock` must say so.
+        extractors: of features that are put beside the table. They decide no byte that the manifest lists.
 
     Raises:
         RecipeError: the recipe does not fit the backend.
@@ -130,7 +134,7 @@ def generate(
         report = _Reporter(samples, samples - sum(len(job.rows) for job in jobs), progress)
         inherited = _inherited(jobs, inherit, journal, report) if inherit else {}
         jobs = [job for job in jobs if (job.split, job.number) not in inherited]
-        maker = ShardMaker(load=load, specs=specs, seed=recipe.seed, target=target)
+        maker = ShardMaker(load=load, specs=specs, seed=recipe.seed, target=target, extractors=extractors)
         made = run_local(maker, arrange(jobs) if arrange else jobs, workers=workers, on_sample=report.add)
         records = [*committed.values(), *inherited.values(), *made]
         manifest = finish(
@@ -143,6 +147,7 @@ def generate(
             beside=beside,
             scratch=journal.scratch,
         )
+        write_features(target, manifest, records, features_folder(journal.folder), extractors)
         journal.clear()
     return Run(manifest=manifest, made=sum(len(job.rows) for job in jobs), ignored_columns=plan.ignored_columns)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..errors import CorruptError, RecipeError
-from ..store import refuse_inside, take_over
+from ..store import WORK_FOLDER, refuse_inside, take_over
 from ..store.diff.fields import field_changes
 from ..store.differences import differences
 from ..store.files import read_whole
@@ -19,6 +19,7 @@ from ..store.version_order import precedence
 from .arrays import specs_of
 from .cohort import draw_cohort
 from .factory import RECIPE_NAME, generate, plan_jobs
+from .features import features_folder, inherit_features
 from .finishing import schema_of
 from .lock import lock_of
 from .overrides import with_overrides
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..quality.features import FeatureExtractor
     from ..store import Cohort
     from .backend import Backend
     from .factory import Progress, Run
@@ -151,6 +153,7 @@ def make_next(
     workers: int = 1,
     progress: Callable[[Progress], None] | None = None,
     copy: bool = False,
+    extractors: Sequence[FeatureExtractor] = (),
 ) -> Run:
     """Makes the next version: takes over what is there, and makes the rest as `factory.generate` does.
 
@@ -163,6 +166,8 @@ def make_next(
         workers: processes.
         progress: told after each shard that was taken over, and each sample that was made.
         copy: copy shards rather than link them.
+        extractors: as for `factory.generate`; those of shards that are taken over come from the source, where it has
+            them.
 
     Raises:
         StoreExistsError: the target holds something else, or lies in the source.
@@ -178,12 +183,20 @@ def make_next(
         workers=workers,
         progress=progress,
         load=partial(plan.load, plan.recipe),
-        inherit=partial(_take, plan, target, copy),
+        inherit=partial(_take, plan, target, copy, extractors),
         lock=plan.lock,
+        extractors=extractors,
     )
 
 
-def _take(plan: NextPlan, target: Path, copy: bool, job: ShardJob, scratch: Path) -> ShardRecord | None:  # noqa: FBT001
+def _take(  # noqa: PLR0917
+    plan: NextPlan,
+    target: Path,
+    copy: bool,  # noqa: FBT001
+    extractors: Sequence[FeatureExtractor],
+    job: ShardJob,
+    scratch: Path,
+) -> ShardRecord | None:
     """Takes over the files of a shard, if they can be reused."""
     record = plan.reused.get((job.split, job.number))
     for path, file in record.files.items() if record else ():
@@ -191,6 +204,9 @@ def _take(plan: NextPlan, target: Path, copy: bool, job: ShardJob, scratch: Path
             take_over(safe_path(plan.source.path, path), target / path, path, file, scratch=scratch, copy=copy)
         except CorruptError as error:
             raise plan.source.store.told(error) from error
+    if record and extractors:
+        folder = features_folder(target / WORK_FOLDER)
+        inherit_features(plan.source, folder, job.split, job.number, extractors)
     return record
 
 

@@ -21,13 +21,15 @@ from ..store import (
 )
 from .arrays import quantised
 from .backend import Order
+from .features import ShardFeatures, features_folder
 from .journal import Journal, ShardRecord
 from .streams import sample_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from ..quality.features import FeatureExtractor
     from ..store import ArraySpec
     from .backend import Backend, Sample
 
@@ -64,10 +66,20 @@ class ShardMaker:
         specs: of the arrays.
         seed: of the recipe.
         target: folder of the data set.
+        extractors: of features, which are kept in the work folder; they decide no byte of the shard.
     """
 
-    def __init__(self, *, load: Callable[[], Backend], specs: Mapping[str, ArraySpec], seed: int, target: Path) -> None:
+    def __init__(
+        self,
+        *,
+        load: Callable[[], Backend],
+        specs: Mapping[str, ArraySpec],
+        seed: int,
+        target: Path,
+        extractors: Sequence[FeatureExtractor] = (),
+    ) -> None:
         self.load, self.specs, self.seed, self.target = load, specs, seed, target
+        self.extractors = extractors
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "backend"}
@@ -91,6 +103,7 @@ class ShardMaker:
         encoded: dict[str, list[list[bytes | None] | None]] = {name: [] for name in self.specs}
         rows: list[Mapping[str, Any]] = []
         rejected: list[Rejection] = []
+        features = ShardFeatures(self.extractors, self.specs)
         for row in job.rows:
             made = self._attempt_all(job, row)
             if isinstance(made, Rejection):
@@ -101,6 +114,7 @@ class ShardMaker:
                 order, sample = made
                 stored = {name: quantised(sample.volumes[name], spec) for name, spec in self.specs.items()}
                 rows.append(self._fields(job, row, order, sample, stored))
+                features.add(row.sample_id, stored)
                 for name, spec in self.specs.items():
                     encoded[name].append(encode_sample(spec, stored[name]))
             on_sample()
@@ -109,6 +123,7 @@ class ShardMaker:
             path = shard_path(job.split, name, job.number)
             data = assemble_shard(spec, encoded.pop(name))
             files[path] = write_atomic(self.target / path, data, scratch=journal.scratch)
+        features.write(features_folder(journal.folder), job.split, job.number)
         record = ShardRecord(
             split=job.split, number=job.number, files=files, rows=tuple(rows), rejected=tuple(rejected)
         )

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.connection import wait as wait_for
 from typing import TYPE_CHECKING, Any
 
 from ...errors import GenerationError
+from ...store.processes import ctrl_c_put_off, end_with_parent, no_ctrl_c_in_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +43,7 @@ def run_local(
         for job in jobs:
             yield maker.make(job, on_sample=lambda: on_sample(1))
         return
-    with _ctrl_c_put_off() as heed_ctrl_c:
+    with ctrl_c_put_off() as heed_ctrl_c:
         yield from _run_pool(maker, jobs, min(workers, len(jobs)), on_sample, heed_ctrl_c)
 
 
@@ -64,7 +60,7 @@ def _run_pool(
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(maker, done, stop))
     try:
         # the largest first, so that no worker is left with a long one at the end
-        with _blocked_in_children():
+        with no_ctrl_c_in_children():
             waiting = {pool.submit(_make, job) for job in sorted(jobs, key=lambda job: -len(job.rows))}
         yield from _as_committed(waiting, done, on_sample, heed_ctrl_c)
     except BrokenProcessPool as error:
@@ -94,68 +90,13 @@ def _as_committed(
             yield future.result()
 
 
-@contextmanager
-def _ctrl_c_put_off() -> Iterator[Callable[[], None]]:
-    """Gives a function that does what Ctrl-C does, if it came.
-
-    An exception out of the blue could leave a lock of `concurrent.futures` closed, and the pool could never shut down.
-    Whoever presses it twice gets it at once.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    came: list[int] = []
-    handler = signal.getsignal(signal.SIGINT)
-
-    def heed() -> None:
-        if came and callable(handler):
-            handler(signal.SIGINT, None)
-
-    def put_off(number: int, _: object) -> None:
-        came.append(number)
-        if len(came) > 1:
-            heed()
-
-    signal.signal(signal.SIGINT, put_off)
-    try:
-        yield heed
-        heed()
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-@contextmanager
-def _blocked_in_children() -> Iterator[None]:
-    """Processes that are started meanwhile never get Ctrl-C, which reaches every process of a terminal.
-
-    The parent alone decides, and tells by `stop`.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 # What a worker process works with, set once by `_start`.
 _worker: dict[str, Any] = {}
 
 
 def _start(maker: ShardMaker, done: Any, stop: Any) -> None:
-    # once more, for where a signal cannot be held back
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     _worker.update(maker=maker, done=done, stop=stop)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for([parent.sentinel])
-    os._exit(1)
 
 
 def _make(job: ShardJob) -> ShardRecord:

@@ -7,6 +7,7 @@ noise and mode collapse show, a wrong ventricle does not. Values compare only wi
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def weights(seed: int) -> tuple[NDArray[np.float32], ...]:
     Uniform with the variance that keeps the size of what passes through (He et al. 2015). They come from the raw output
     of Philox, which NumPy promises to keep, so they depend on no version of NumPy or torch.
     """
-    counts = [wide * narrow * _KERNEL**3 for narrow, wide in zip(_CHANNELS, _CHANNELS[1:], strict=False)]
+    counts = [wide * narrow * _KERNEL**3 for narrow, wide in itertools.pairwise(_CHANNELS)]
     raw = np.random.Philox(key=seed).random_raw(sum(counts))
     uniform = ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-51 - 1
     layers, start = [], 0
