@@ -27,38 +27,42 @@ class Column:
 def times_floor(head: str, score_id: str, warn: float = 2, fail: float = 5) -> Column:
     """A distance: value ÷ floor, judged by the lower end of its interval."""
 
-    def ratio(scores: dict[str, Score]) -> tuple[float, float]:
-        value, interval = ratio_to_floor(scores[score_id])
-        return value, interval[0]
+    def show(scores: dict[str, Score]) -> str:
+        found = ratio_to_floor(scores[score_id])
+        return "–" if found is None else f"{found[0]:.1f}"
 
-    return Column(
-        head=head,
-        show=lambda scores: f"{ratio(scores)[0]:.1f}",
-        judge=lambda scores: int(ratio(scores)[1] > warn) + int(ratio(scores)[1] > fail),
-    )
+    def judge(scores: dict[str, Score]) -> int:
+        found = ratio_to_floor(scores[score_id])
+        low = 0 if found is None else found[1][0]
+        return int(low > warn) + int(low > fail)
+
+    return Column(head=head, show=show, judge=judge)
 
 
 def share_of_floor(head: str, score_id: str, low: float, high: float = np.inf) -> Column:
     """A share: value ÷ floor, which must stay in a range."""
 
-    def ratio(scores: dict[str, Score]) -> float:
-        return ratio_to_floor(scores[score_id])[0]
+    def show(scores: dict[str, Score]) -> str:
+        found = ratio_to_floor(scores[score_id])
+        return "–" if found is None else f"{found[0]:.2f}"
 
-    return Column(
-        head=head,
-        show=lambda scores: f"{ratio(scores):.2f}",
-        judge=lambda scores: int(not low <= ratio(scores) <= high),
-    )
+    def judge(scores: dict[str, Score]) -> int:
+        found = ratio_to_floor(scores[score_id])
+        return 0 if found is None else int(not low <= found[0] <= high)
+
+    return Column(head=head, show=show, judge=judge)
 
 
 def in_itself(head: str, score_id: str, inside: Callable[[float], int], digits: int = 2) -> Column:
     """A value that is judged as it is."""
 
-    def value(scores: dict[str, Score]) -> float:
+    def value(scores: dict[str, Score]) -> float | None:
         return scores[score_id].value
 
     return Column(
-        head=head, show=lambda scores: f"{value(scores):.{digits}f}", judge=lambda scores: inside(value(scores))
+        head=head,
+        show=lambda scores: "–" if value(scores) is None else f"{value(scores):.{digits}f}",
+        judge=lambda scores: 0 if value(scores) is None else inside(value(scores)),
     )
 
 

@@ -2,196 +2,100 @@
 
 A population of the atlas backend stands for real people; sets of it are spoilt in one way each.
 
-python benchmarks/quality/faults.py [--subjects 200] [--spacing 3] [--pairs 150] [--write]
+python benchmarks/quality/faults.py [--subjects 160] [--spacing 3] [--pairs 150] [--write]
 """
 
 from __future__ import annotations
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from functools import cache
 from itertools import islice
 from multiprocessing import get_context
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 from columns import DISTANCES, OTHERS, fired, rows_of
 from documents import QUALITY, machine, table, write_section
-from scipy import ndimage
+from population import BLUR_VOXELS, LOUDER, Group, Person, group, make, orders_of, with_ventricles
 
-from voxpress.generation.arrays import specs_of
-from voxpress.generation.cohort import draw_cohort
-from voxpress.generation.recipe import default_recipe
-from voxpress.generation.registry import load_backend
-from voxpress.quality import check_sample
-from voxpress.quality.features import FeatureSet
-from voxpress.quality.features.copy_dct import CopyDct
-from voxpress.quality.features.morphometry import Morphometry
-from voxpress.quality.features.random_conv import RandomConv
-from voxpress.quality.features.sign_hash import SignHash
-from voxpress.quality.features.spectrum import RadialSpectrum
-from voxpress.quality.sets import ms_ssim_scores, set_scores
-from voxpress.quality.volume import Volume
+from voxpress.quality.sets import set_scores
+from voxpress.quality.sets.ms_ssim import pair_similarities, random_pairs, scores_of_similarities
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from voxpress.generation.backend import Order
-    from voxpress.generation.recipe import Recipe
+    import numpy as np
+
     from voxpress.quality.scores import Score
 
-EXTRACTORS = (RandomConv(), RadialSpectrum(), Morphometry(), CopyDct(), SignHash())
-FIELD_MM = (160, 224, 160)
-AGES = "45:82"
+    People = list[tuple[Person, str]]
+
 COLLAPSED_TO = 20
-BLUR_VOXELS = 0.5
+WIDER = 1.25
+MEN = 0.8
+REJECTED_ABOVE = 0.022
+"""Ventricles as a share of the head above which a brain is rejected: about a quarter of this population."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One set: what is ordered, and what is done to the images afterwards."""
-
-    name: str
-    seed: int
-    sets: tuple[str, ...] = ()
-    keep: Callable[[Order], bool] | None = None
-    change: Callable[[Order], Order] | None = None
-    spoil: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """A set: its features, and its images to compare in pairs."""
-
-    features: dict[str, FeatureSet]
-    volumes: list[Volume]
-    rejected: int
-
-
-def ordered(order: Order, **conditions: float) -> Order:
-    """The same person and seed with other conditions."""
-    return replace(order, conditions={**order.conditions, **conditions})
-
-
-def louder(order: Order) -> Order:
-    """Noise × 1.5."""
-    return ordered(order, noise=round(1.5 * order.conditions["noise"], 4))
-
-
-def wider(order: Order) -> Order:
-    """Ventricles + 25 %."""
-    return ordered(order, ventricular_volume_ml=round(1.25 * order.conditions["ventricular_volume_ml"], 2))
-
-
-def not_atrophied(order: Order) -> bool:
-    """As if a check had rejected every brain with large ventricles: a quarter of the population."""
-    conditions = order.conditions
-    return conditions["ventricular_volume_ml"] < 0.022 * conditions["intracranial_volume_ml"]
-
-
-FAULTS = (
-    Fault(name="clean hold-out", seed=2),
-    Fault(name="clean, other seed", seed=3),
-    Fault(name=f"blur, σ {BLUR_VOXELS} voxel", seed=3, spoil="blur"),
-    Fault(name="noise × 1.5", seed=3, change=louder),
-    Fault(name=f"mode collapse to {COLLAPSED_TO}", seed=3, spoil="collapse"),
-    Fault(name="ventricles + 25 %", seed=3, change=wider),
-    Fault(name="90 % men instead of 50 %", seed=4, sets=("sex={choice: {F: 0.1, M: 0.9}}",)),
-    Fault(name="large ventricles rejected", seed=5, keep=not_atrophied),
-)
-
-
-def recipe_of(spacing: float, samples: int, seed: int, *sets: str) -> Recipe:
-    """A recipe of T1w scans of the population."""
-    shape = ",".join(str(round(side / spacing)) for side in FIELD_MM)
-    grid = [f"image.shape={shape}", f"image.spacing_mm={spacing},{spacing},{spacing}"]
-    return default_recipe(sets=[*grid, f"age={AGES}", "contrast=T1w", *sets], samples=samples, seed=seed)
-
-
-@cache
-def backend_of(spacing: float):
-    """The backend of this process, and what its arrays are."""
-    recipe = recipe_of(spacing, 1, 0)
-    backend = load_backend("atlas", {}, recipe.grid)
-    return backend, specs_of(recipe, backend)
-
-
-def orders(spacing: float, fault: Fault, subjects: int) -> list[Order]:
-    """The first subjects of a cohort that are kept, changed."""
-    plan = draw_cohort(recipe_of(spacing, 4 * subjects, fault.seed, *fault.sets), backend_of(spacing)[0])
-    drawn = (plan.order(row) for row in range(plan.rows))
-    kept = list(islice((order for order in drawn if fault.keep is None or fault.keep(order)), subjects))
-    assert len(kept) == subjects
-    if fault.spoil == "collapse":
-        kept = [replace(kept[row % COLLAPSED_TO], index=kept[row].index) for row in range(subjects)]
-    return kept if fault.change is None else [fault.change(order) for order in kept]
-
-
-def one(task: tuple[float, Order, str]) -> tuple[dict[str, np.ndarray], np.ndarray] | None:
-    """Makes one volume, spoils it, embeds it; None where the checks of a sample reject it."""
-    spacing, order, spoil = task
-    backend, specs = backend_of(spacing)
-    (sample,) = backend.generate([order])
-    if sample.faults or check_sample(sample.volumes, specs, measured=sample.measured, ordered=order.conditions):
-        return None
-    image = spoilt(sample.volumes["image"], order, spoil)
-    volume = volume_with(image, backend.affine)
-    return {extractor.name: extractor.embed(volume) for extractor in EXTRACTORS}, image.astype(np.float16)
-
-
-def spoilt(image: np.ndarray, order: Order, spoil: str) -> np.ndarray:
-    """What happens to the image; the background stays exactly 0."""
-    body = image > 0
-    if spoil == "blur":
-        return ndimage.gaussian_filter(image, BLUR_VOXELS) * body
-    if spoil == "collapse":
-        # scans of the same people again: other noise, so that no two are the same file
-        noise = np.random.default_rng([7, order.index]).normal(0, 0.005, image.shape)
-        return np.clip(image + noise.astype(np.float32), 1e-3, 1) * body
-    return image
-
-
-def volume_with(image: np.ndarray, affine: np.ndarray) -> Volume:
-    """An image as the features take it."""
-    return Volume(image=image.astype(np.float32), affine=np.asarray(affine, np.float64), background=0.0)
-
-
-def make(pool: ProcessPoolExecutor, spacing: float, fault: Fault, subjects: int) -> Made:
-    """A set on all cores."""
-    wanted = orders(spacing, fault, subjects)
-    found = list(pool.map(one, [(spacing, order, fault.spoil) for order in wanted], chunksize=4))
-    kept = [(order, made) for order, made in zip(wanted, found, strict=True) if made is not None]
-    ids = tuple(f"{fault.name}-{row}" for row in range(len(kept)))
-    features = {
-        extractor.name: FeatureSet(
-            name=extractor.name,
-            feature_id=extractor.feature_id,
-            ids=ids,
-            values=np.stack([made[0][extractor.name] for _, made in kept]),
-        )
-        for extractor in EXTRACTORS
+def sets_of(pool: ProcessPoolExecutor, spacing: float, subjects: int) -> tuple[Group, dict[str, Group]]:
+    """The reference, and every set by its name."""
+    reference = make(pool, spacing, orders_of(spacing, 2 * subjects, 1), {})
+    holdout = make(pool, spacing, orders_of(spacing, subjects, 2), {})
+    drawn = orders_of(spacing, round(1.7 * subjects), 3)
+    scans = tuple(f"again {number}" for number in range(-(-subjects // COLLAPSED_TO)))
+    spoils = {row: ("", "blur", "noise", *(scans if row < COLLAPSED_TO else ())) for row in range(subjects)}
+    people = make(pool, spacing, drawn, spoils)
+    wide = make(pool, spacing, [with_ventricles(order, WIDER) for order in drawn[:subjects]], {})
+    good = [person for person in people if "blur" in person.vectors]
+    few = [person for person in good if "again 0" in person.vectors]
+    chosen: dict[str, People] = {
+        "clean hold-out": as_they_are(holdout),
+        "clean, other seed": as_they_are(good),
+        f"blur, σ {BLUR_VOXELS} voxel": [(person, "blur") for person in good],
+        f"noise × {LOUDER}": [(person, "noise") for person in good],
+        f"mode collapse to {len(few)}": [(person, scan) for scan in scans for person in few][:subjects],
+        f"ventricles + {100 * (WIDER - 1):.0f} %": as_they_are(wide),
+        f"{MEN:.0%} men instead of 50 %": imbalanced(people, subjects),
+        "large ventricles rejected": as_they_are(islice(filter(small_ventricles, people), subjects)),
     }
-    affine = backend_of(spacing)[0].affine
-    volumes = [volume_with(made[1], affine) for _, made in kept]
-    return Made(features=features, volumes=volumes, rejected=subjects - len(kept))
+    return group(as_they_are(reference), spacing), {name: group(some, spacing) for name, some in chosen.items()}
 
 
-def measured(made: Made, reference: Made, pairs: int) -> dict[str, Score]:
+def as_they_are(people: Iterable[Person]) -> People:
+    """People whose images are not spoilt."""
+    return [(person, "") for person in people]
+
+
+def imbalanced(people: list[Person], subjects: int) -> People:
+    """Mostly men."""
+    men = [person for person in people if person.order.conditions["sex"] == "M"][: round(MEN * subjects)]
+    women = [person for person in people if person.order.conditions["sex"] == "F"][: round((1 - MEN) * subjects)]
+    return as_they_are(men + women)
+
+
+def small_ventricles(person: Person) -> bool:
+    """As if a check had rejected every brain with large ventricles."""
+    conditions = person.order.conditions
+    return conditions["ventricular_volume_ml"] < REJECTED_ABOVE * conditions["intracranial_volume_ml"]
+
+
+def similarities(some: Group, pairs: int, seed: int) -> np.ndarray:
+    """MS-SSIM of random pairs."""
+    return pair_similarities(some.volumes.__getitem__, random_pairs(len(some.volumes), pairs, seed=seed))
+
+
+def measure(some: Group, reference: Group, alike: np.ndarray, pairs: int) -> dict[str, Score]:
     """All scores of a set by id."""
-    scores = [*set_scores(made.features, reference.features)[0]]
-    sets = made.volumes, reference.volumes
-    scores += ms_ssim_scores(sets[0].__getitem__, len(sets[0]), sets[1].__getitem__, len(sets[1]), pairs=pairs)
-    return {score.id: score for score in scores}
+    scores, _, _ = set_scores(some.features, reference.features)
+    pair_scores = scores_of_similarities(similarities(some, pairs, 0), alike, n={"pairs": pairs})
+    return {score.id: score for score in (*scores, *pair_scores)}
 
 
-def report(args: argparse.Namespace, found: dict[str, dict[str, Score]], rejected: dict[str, int]) -> str:
+def report(args: argparse.Namespace, found: dict[str, dict[str, Score]], sizes: dict[str, int]) -> str:
     """The section of the document."""
     said = (
-        f"{args.subjects} subjects a set at {args.spacing:g} mm, {2 * args.subjects} in the reference, {args.pairs} "
-        "pairs of each set for MS-SSIM. *Warns*, **fails** by the thresholds above. Samples that the checks rejected: "
-        f"{', '.join(f'{name} {count}' for name, count in rejected.items() if count) or 'none'}."
+        f"Subjects: {'; '.join(f'{name} {count}' for name, count in sizes.items())}. Voxels of {args.spacing:g} mm; "
+        f"{args.pairs} pairs of each set for MS-SSIM. *Warns*, **fails** by the thresholds above."
     )
     parts = [
         said,
@@ -201,33 +105,34 @@ def report(args: argparse.Namespace, found: dict[str, dict[str, Score]], rejecte
         table(["set", *(column.head for column in OTHERS)], list(rows_of(OTHERS, found))),
         "What fires:",
         table(["set", "fails", "warns"], list(fired(DISTANCES + OTHERS, found))),
-        f"Machine: {machine()}.",
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, f"Machine: {machine()}."])
+
+
+def timed(what: str, work: Callable[[], object]):
+    """What it gives, and a line of how long it took."""
+    start = perf_counter()
+    found = work()
+    print(f"{what}: {perf_counter() - start:.0f} s", flush=True)
+    return found
 
 
 def main() -> None:
     """Measures and tells."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subjects", type=int, default=200)
+    parser.add_argument("--subjects", type=int, default=160)
     parser.add_argument("--spacing", type=float, default=3.0)
     parser.add_argument("--pairs", type=int, default=150)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    found, rejected = {}, {}
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        reference = make(pool, args.spacing, Fault(name="reference", seed=1), 2 * args.subjects)
-        for fault in FAULTS:
-            start = perf_counter()
-            made = make(pool, args.spacing, fault, args.subjects)
-            rejected[fault.name] = made.rejected
-            between = perf_counter()
-            found[fault.name] = measured(made, reference, args.pairs)
-            print(
-                f"{fault.name}: made in {between - start:.0f} s, measured in {perf_counter() - between:.0f} s",
-                flush=True,
-            )
-    text = report(args, found, rejected)
+        reference, sets = timed("made", lambda: sets_of(pool, args.spacing, args.subjects))
+    alike = timed("pairs of the reference", lambda: similarities(reference, args.pairs, 1))
+    found = {
+        name: timed(name, lambda some=some: measure(some, reference, alike, args.pairs)) for name, some in sets.items()
+    }
+    sizes = {"reference": len(reference.volumes), **{name: len(some.volumes) for name, some in sets.items()}}
+    text = report(args, found, sizes)
     print(text)
     if args.write:
         write_section(QUALITY, "faults", text)

@@ -111,15 +111,18 @@ def near_duplicates(
         msg = f"{len(hashes)} hashes and {len(embeddings)} embeddings: give both of the same samples"
         raise ValueError(msg)
     words = np.ascontiguousarray(hashes.T)
-    about = 0.0 if centre is None else centre
-    scale = 1.0 if deviation is None else deviation
+    width = embeddings.shape[1]
+    about = np.zeros(width) if centre is None else centre
+    scale = np.ones(width) if deviation is None else deviation
     found: dict[int, Duplicate] = {}
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(hashes), _ROWS):
             tiles = range(start, len(hashes), _COLUMNS)
             near = list(pool.map(partial(_near, words, start, hamming=hamming), tiles))
             for pairs in _open_pairs(near, found):
-                cosines = _cosines(*((embeddings[rows] - about) / scale for rows in (pairs.earlier, pairs.later)))
+                cosines = _cosines(
+                    (embeddings[pairs.earlier] - about) / scale, (embeddings[pairs.later] - about) / scale
+                )
                 _note(pairs, cosines, cosines > cosine, found)
     return [found[row] for row in sorted(found)]
 
@@ -161,7 +164,8 @@ def _open_pairs(tiles: Sequence[_Pairs], found: Mapping[int, Duplicate]) -> Iter
 def _cosines(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     products = np.einsum("ij,ij->i", a, b)
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    cosines: NDArray[np.float64] = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    return cosines
 
 
 def _note(pairs: _Pairs, cosines: NDArray[np.float64], alike: NDArray[np.bool_], found: dict[int, Duplicate]) -> None:

@@ -73,7 +73,8 @@ def mmd2(
     within_x = _within(x, x_counts, kernel, block) / _pair_count(x_counts)
     within_y = _within(y, y_counts, kernel, block) / _pair_count(y_counts)
     between = sum(_weighted(kernel(x[rows], y), x_counts[:, rows], y_counts) for rows in _blocks(len(x), block))
-    return within_x + within_y - 2 * between / (x_counts.sum(axis=1) * y_counts.sum(axis=1))
+    found: Floats = within_x + within_y - 2 * between / (x_counts.sum(axis=1) * y_counts.sum(axis=1))
+    return found
 
 
 def median_distance(x: Floats, y: Floats, *, seed: int = 0) -> float:
@@ -138,7 +139,8 @@ def _blocks(rows: int, block: int) -> list[slice]:
 
 
 def _pair_count(counts: Floats) -> Floats:
-    return counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)
+    pairs: Floats = counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)
+    return pairs
 
 
 def _squared(x: Floats, y: Floats) -> Floats:

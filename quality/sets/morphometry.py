@@ -47,7 +47,8 @@ def wasserstein(x: Floats, y: Floats, x_counts: Floats, y_counts: Floats) -> Flo
 def directions(width: int, *, seed: int, count: int = DIRECTIONS) -> Floats:
     """`(width, count)` random unit vectors."""
     drawn = np.random.default_rng([seed, 13]).standard_normal((width, count))
-    return drawn / np.linalg.norm(drawn, axis=0)
+    unit: Floats = drawn / np.linalg.norm(drawn, axis=0)
+    return unit
 
 
 def sliced_wasserstein(*, seed: int = 0) -> Statistic:
@@ -55,6 +56,7 @@ def sliced_wasserstein(*, seed: int = 0) -> Statistic:
 
     def statistic(x: Floats, y: Floats, x_counts: Floats, y_counts: Floats) -> Floats:
         along = directions(x.shape[1], seed=seed)
-        return wasserstein(x @ along, y @ along, x_counts, y_counts).mean(axis=1, keepdims=True)
+        distance: Floats = wasserstein(x @ along, y @ along, x_counts, y_counts).mean(axis=1, keepdims=True)
+        return distance
 
     return statistic

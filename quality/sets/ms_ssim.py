@@ -20,7 +20,7 @@ from ..scores import Score, not_run
 from .floors import RESAMPLES, SPLITS, halving, resample_counts, spread_around
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -29,11 +29,20 @@ if TYPE_CHECKING:
     Volumes: TypeAlias = Callable[[int], Volume]
     """Row → its volume; read when it is asked for."""
 
-__all__ = ["FEATURE_ID", "LEAST_PAIRS", "ms_ssim", "ms_ssim_scores", "pair_similarities", "random_pairs"]
+__all__ = [
+    "FEATURE_ID",
+    "LEAST_PAIRS",
+    "ms_ssim",
+    "ms_ssim_scores",
+    "pair_similarities",
+    "random_pairs",
+    "scores_of_similarities",
+]
 
 _SIZE_MM = (160.0, 192.0, 160.0)
 _SPACING_MM = 2.0
 _KERNEL = 5
+_IDS = ("set.ms_ssim", "set.ms_ssim_difference")
 FEATURE_ID = f"ms_ssim/1/{_SPACING_MM:g}mm/160x192x160mm/kernel{_KERNEL}"
 LEAST_PAIRS = 20
 """Below this the mean of pairs says nothing of a difference of .03."""
@@ -101,15 +110,14 @@ def ms_ssim_scores(
         seed: of the pairs.
         progress: called with the number of pairs done, of 2 · `pairs`.
     """
-    ids = ("set.ms_ssim", "set.ms_ssim_difference")
     n = {"synthetic": synthetic_rows, "reference": reference_rows, "pairs": pairs}
     reason = _why_not(reference, synthetic_rows, reference_rows, pairs)
     if reference is None or reason:
-        return tuple(not_run(name, reason, feature_id=FEATURE_ID, n=n) for name in ids)
+        return tuple(not_run(name, reason, feature_id=FEATURE_ID, n=n) for name in _IDS)
     of_synthetic = pair_similarities(synthetic, random_pairs(synthetic_rows, pairs, seed=seed), progress=progress)
     later = None if progress is None else lambda done: progress(pairs + done)
     of_reference = pair_similarities(reference, random_pairs(reference_rows, pairs, seed=seed + 1), progress=later)
-    return _scores(ids, of_synthetic, of_reference, n, seed)
+    return scores_of_similarities(of_synthetic, of_reference, n=n, seed=seed)
 
 
 def _why_not(reference: Volumes | None, synthetic_rows: int, reference_rows: int, pairs: int) -> str:
@@ -122,19 +130,23 @@ def _why_not(reference: Volumes | None, synthetic_rows: int, reference_rows: int
     return ""
 
 
-def _scores(
-    ids: tuple[str, str],
-    synthetic: NDArray[np.float64],
-    reference: NDArray[np.float64],
-    n: dict[str, int],
-    seed: int,
+def scores_of_similarities(
+    synthetic: NDArray[np.float64], reference: NDArray[np.float64], *, n: Mapping[str, int], seed: int = 0
 ) -> tuple[Score, ...]:
+    """The same of pairs that have been compared.
+
+    Args:
+        synthetic: MS-SSIM of pairs of the set.
+        reference: MS-SSIM of as many pairs of the reference.
+        n: what was counted.
+        seed: of resamples and halves.
+    """
     resampled = [_means(values, seed, side) for side, values in enumerate((synthetic, reference))]
     floors = [_halves_apart(reference, seed, split) for split in range(SPLITS)]
     means = float(synthetic.mean()), float(reference.mean())
     low, high = np.quantile(floors, (0.025, 0.975)).tolist()
     mean = Score(
-        id=ids[0],
+        id=_IDS[0],
         value=means[0],
         interval=spread_around(means[0], resampled[0]),
         floor=means[1],
@@ -143,7 +155,7 @@ def _scores(
         feature_id=FEATURE_ID,
     )
     difference = Score(
-        id=ids[1],
+        id=_IDS[1],
         value=means[0] - means[1],
         interval=spread_around(means[0] - means[1], resampled[0] - resampled[1]),
         floor=float(np.sqrt(np.mean(np.square(floors)))),

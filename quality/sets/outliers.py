@@ -82,4 +82,5 @@ def outlier_share(x: Floats, y: Floats, x_counts: Floats, y_counts: Floats) -> F
     del y_counts
     found = find_outliers(x.astype(np.float32), y.astype(np.float32))
     beyond = (found.distances > found.limit).astype(np.float64)
-    return (x_counts @ beyond / x_counts.sum(axis=1))[:, None]
+    share: Floats = x_counts @ beyond / x_counts.sum(axis=1)
+    return share[:, None]

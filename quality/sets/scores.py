@@ -33,8 +33,8 @@ __all__ = ["MOST_ROWS", "set_scores"]
 
 MOST_ROWS = 2000
 """Rows of each set that a statistic takes, drawn by the seed: more would cost time by their square, and tell little."""
-_NOT_DISTRIBUTIONS = ("sign_hash",)
-"""Features that only tell samples apart, and not how a set is distributed."""
+_NOT_DISTRIBUTIONS = ("sign_hash", "iqm")
+"""Features that tell single samples apart, and by which no sets are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,8 @@ def spectrum_distance(x: Floats, y: Floats, x_counts: Floats, y_counts: Floats) 
         y_counts: `(b, m)`.
     """
     apart = _weighted_mean(x, x_counts) - _weighted_mean(y, y_counts)
-    return DECIBEL * np.abs(apart).mean(axis=1, keepdims=True)
+    distance: Floats = DECIBEL * np.abs(apart).mean(axis=1, keepdims=True)
+    return distance
 
 
 def high_share_ratio(edges: Sequence[tuple[float, float]]) -> Statistic:
@@ -52,7 +53,8 @@ def high_share_ratio(edges: Sequence[tuple[float, float]]) -> Statistic:
 
     def share(x: Floats) -> Floats:
         power = np.exp(x) * modes
-        return power[:, high].sum(axis=1) / power.sum(axis=1)
+        shares: Floats = power[:, high].sum(axis=1) / power.sum(axis=1)
+        return shares
 
     def statistic(x: Floats, y: Floats, x_counts: Floats, y_counts: Floats) -> Floats:
         x_share, y_share = _weighted_mean(share(x), x_counts), _weighted_mean(share(y), y_counts)

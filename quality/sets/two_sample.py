@@ -31,8 +31,8 @@ def classifier_auc(x: Floats, y: Floats, x_counts: Floats, y_counts: Floats) -> 
     taught = np.concatenate([x[:x_half], y[:y_half]])
     is_synthetic = np.repeat([1, 0], [x_half, y_half])
     model = LogisticRegression(max_iter=5000).fit(taught, is_synthetic)
-    asked = [model.decision_function(x[x_half:]), model.decision_function(y[y_half:])]
-    return area_under_curve(*asked, x_counts[:, x_half:], y_counts[:, y_half:])[:, None]
+    positive, negative = model.decision_function(x[x_half:]), model.decision_function(y[y_half:])
+    return area_under_curve(positive, negative, x_counts[:, x_half:], y_counts[:, y_half:])[:, None]
 
 
 def area_under_curve(positive: Floats, negative: Floats, positive_counts: Floats, negative_counts: Floats) -> Floats:
@@ -54,4 +54,5 @@ def area_under_curve(positive: Floats, negative: Floats, positive_counts: Floats
     np.cumsum(negative_counts[:, order], axis=1, out=passed[:, 1:])
     wins = (passed[:, below] + passed[:, up_to]) / 2
     pairs = positive_counts.sum(axis=1) * negative_counts.sum(axis=1)
-    return np.einsum("bi,bi->b", wins, positive_counts) / pairs
+    area: Floats = np.einsum("bi,bi->b", wins, positive_counts) / pairs
+    return area

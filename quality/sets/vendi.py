@@ -48,4 +48,5 @@ def _unit(x: Floats) -> Floats:
         row = int(np.flatnonzero(~(lengths > 0))[0])
         msg = f"row {row} is a vector of zeros: it has no direction, so its similarity to others is not defined"
         raise ValueError(msg)
-    return x / lengths[:, None]
+    unit: Floats = x / lengths[:, None]
+    return unit
