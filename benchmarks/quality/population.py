@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from voxpress.generation.arrays import specs_of
 from voxpress.generation.cohort import draw_cohort
 from voxpress.generation.recipe import default_recipe
 from voxpress.generation.registry import load_backend
-from voxpress.quality import check_sample
 from voxpress.quality.features import FeatureSet
 from voxpress.quality.features.copy_dct import CopyDct
 from voxpress.quality.features.morphometry import Morphometry
@@ -67,15 +65,13 @@ def recipe_of(spacing: float, samples: int, seed: int) -> Recipe:
 
 @cache
 def backend_of(spacing: float):
-    """The backend of this process, and what its arrays are."""
-    recipe = recipe_of(spacing, 1, 0)
-    backend = load_backend("atlas", {}, recipe.grid)
-    return backend, specs_of(recipe, backend)
+    """The backend of this process."""
+    return load_backend("atlas", {}, recipe_of(spacing, 1, 0).grid)
 
 
 def orders_of(spacing: float, samples: int, seed: int) -> list[Order]:
     """The people of a seed."""
-    plan = draw_cohort(recipe_of(spacing, samples, seed), backend_of(spacing)[0])
+    plan = draw_cohort(recipe_of(spacing, samples, seed), backend_of(spacing))
     return [plan.order(row) for row in range(plan.rows)]
 
 
@@ -86,7 +82,7 @@ def with_ventricles(order: Order, factor: float) -> Order:
 
 
 def make(pool: Executor, spacing: float, orders: list[Order], spoils: dict[int, tuple[str, ...]]) -> list[Person]:
-    """People on all cores; those that the checks of a sample reject are left out.
+    """People on all cores; those whose anatomy the backend could not make are left out.
 
     Args:
         pool: processes.
@@ -118,9 +114,8 @@ def group(people: Iterable[tuple[Person, str]], spacing: float) -> Group:
 
 def _one(task: tuple[float, Order, tuple[str, ...]]) -> Person | None:
     spacing, order, spoils = task
-    backend, specs = backend_of(spacing)
-    (sample,) = backend.generate([order])
-    if sample.faults or check_sample(sample.volumes, specs, measured=sample.measured, ordered=order.conditions):
+    (sample,) = backend_of(spacing).generate([order])
+    if sample.faults:
         return None
     images = {spoil: _spoilt(sample.volumes["image"], order, spoil) for spoil in spoils}
     vectors = {spoil: {e.name: e.embed(_volume(image, spacing)) for e in EXTRACTORS} for spoil, image in images.items()}
@@ -147,5 +142,5 @@ def _noisy(image: np.ndarray, order: Order, number: int, deviation: float) -> np
 
 
 def _volume(image: np.ndarray, spacing: float) -> Volume:
-    affine = np.asarray(backend_of(spacing)[0].affine, np.float64)
+    affine = np.asarray(backend_of(spacing).affine, np.float64)
     return Volume(image=image.astype(np.float32), affine=affine, background=0.0)
