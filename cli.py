@@ -305,15 +305,25 @@ def _diff(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-ar
 
 def _qa(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     text = (
-        "Judges a data set: every sample, and the set against a reference.\n\n"
-        "Reads each volume once, leaves what it found in the data set's folder quality/, and stopped at any time, the "
-        "same\ncommand goes on. Exit code 1 if something is wrong."
+        "Judges a data set: every sample, the set beside real ones, and whether it is what was ordered.\n\n"
+        "Reads each volume once, and leaves what it found and the quality report in the data set's folder quality/. "
+        "Stopped at\nany time, the same command goes on. Exit code 1 if the data set may not be published."
     )
     parser = _command(commands, "qa", text)
     _path(parser)
+    profile = "demo, research (default), strict, or a file of your own; see docs/gate.md"
+    parser.add_argument("--profile", default="research", metavar="NAME|FILE.yaml", help=profile)
+    real = "real samples to compare with: a voxpress store, a folder of NIfTI files, or a table of their paths"
+    parser.add_argument("--reference", metavar="REAL", help=real)
+    table = "table of the reference's files, where REAL is a folder"
+    parser.add_argument("--reference-table", metavar="FILE", help=table)
+    leakage = "make N samples again, each once more with every condition changed, to see what a condition moves"
+    parser.add_argument("--leakage", type=_natural, default=0, metavar="N", help=leakage)
+    pairs = "random pairs of which diversity is measured, where there is a reference (default 1000)"
+    parser.add_argument("--pairs", type=_positive, default=1000, metavar="N", help=pairs)
     parser.add_argument("--again", action="store_true", help="inspect anew what was inspected before")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="print the report, for programs")
 
 
 def _audit(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from .console import Bar, aligned, note, number, printable
+from .console import Stages, aligned, note, number, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ def run(asked: argparse.Namespace) -> int:
     """Audits, and prints what came of it; exit code 1 if a sample is too close, or the audit is not valid."""
     from ..memorisation import audit
 
-    with _Stages() as stages:
+    with Stages() as stages:
         done = audit(
             asked.path,
             train=asked.train,
@@ -41,25 +41,6 @@ def run(asked: argparse.Namespace) -> int:
     if done.private is not None:
         note(f"who is close to whom is in {done.private}; it names training subjects, so never publish it")
     return 1 if done.audit.quarantine or not done.audit.is_valid else 0
-
-
-class _Stages:
-    """A bar for each stage."""
-
-    def __init__(self) -> None:
-        self._stage, self._bar = "", Bar("", unit=" volumes")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.__exit__()
-
-    def tell(self, stage: str, done: int, total: int) -> None:
-        if stage != self._stage:
-            self._bar.__exit__()
-            self._stage, self._bar = stage, Bar(stage, unit=" volumes")
-        self._bar.tell(done, total)
 
 
 def _lines(done: Audited) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .console import Bar, aligned, note, number, printable
+from .console import Stages, aligned, note, printable
+from .gate import report_lines
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from ..judging import Judged
 
@@ -19,50 +19,43 @@ _MOST_SHOWN = 20
 
 
 def run(asked: argparse.Namespace) -> int:
-    """Inspects and measures, and prints what came of it; exit code 1 if a sample has something wrong."""
+    """Inspects, measures and judges, and prints what did not pass; exit code 1 if it may not be published."""
     from ..judging import judge
 
-    with Bar("inspecting", unit=" samples") as bar:
-
-        def tell(_: str, done: int, total: int) -> None:
-            bar.tell(done, total)
-
-        judged = judge(asked.path, workers=asked.workers, progress=tell, again=asked.again)
-    if bar.shown is None:
+    with Stages() as stages:
+        judged = judge(
+            asked.path,
+            profile=asked.profile,
+            reference=asked.reference,
+            reference_table=asked.reference_table,
+            leakage=asked.leakage,
+            pairs=asked.pairs,
+            workers=asked.workers,
+            progress=stages.tell,
+            again=asked.again,
+        )
+    if not judged.inspection.read:
         note("every sample was inspected before; use --again to inspect them anew")
+    standing = judged.standing
+    assert standing.report is not None
     if asked.json:
-        print(json.dumps(_plain(judged), indent=2, allow_nan=False))
+        print(standing.report.to_bytes().decode(), end="")
     else:
-        _report(judged)
-    return 1 if judged.inspection.reasons else 0
+        print(*_lines(judged), sep="\n")
+    return 0 if standing.may_be_published else 1
 
 
-def _plain(judged: Judged) -> dict[str, object]:
-    return {
-        "name": judged.cohort.manifest.name,
-        "version": judged.cohort.manifest.version,
-        "manifest_sha256": judged.cohort.manifest.digest,
-        "parts": {
-            name: {"scores": [asdict(score) for score in scores], "tables": tables, "figures": figures}
-            for name, (scores, tables, figures) in judged.parts.items()
-        },
-    }
-
-
-def _report(judged: Judged) -> None:
+def _lines(judged: Judged) -> Iterator[str]:
     manifest, inspection = judged.cohort.manifest, judged.inspection
-    print(f"{printable(manifest.name)} {manifest.version}: {len(inspection.ids):,} samples")
-    for scores, tables, _ in judged.parts.values():
-        rows = [
-            [score.id, "NOT_RUN" if score.value is None else number(score.value), score.reason]
-            for score in scores
-            if score.value != 0
-        ]
-        print(*aligned([["score", "value", ""], *rows]), sep="\n")
-        if found := tables.get("samples", {}).get("rows"):
-            shown = [[name, codes, apart] for name, codes, apart in found[:_MOST_SHOWN]]
-            print(*aligned([["sample", "wrong", "apart from the others"], *shown]), sep="\n")
-            if len(found) > _MOST_SHOWN:
-                print(f"… and {len(found) - _MOST_SHOWN:,} more: quality/samples.parquet")
+    yield f"{printable(manifest.name)} {manifest.version}: {len(inspection.ids):,} samples"
+    if inspection.reasons:
+        rows = [[name, ", ".join(codes)] for name, codes in inspection.reasons.items()]
+        yield from aligned([["sample", "wrong"], *rows[:_MOST_SHOWN]])
+        if len(rows) > _MOST_SHOWN:
+            yield f"… and {len(rows) - _MOST_SHOWN:,} more: quality/samples.parquet"
     for extractor, reason in inspection.failed.items():
-        note(f"no features {extractor} of some samples: {reason}")
+        yield printable(f"no features {extractor} of some samples: {reason}")
+    for extractor, reason in judged.failed.items():
+        yield printable(f"no features {extractor} of the reference: {reason}")
+    yield from report_lines(judged.standing)
+    yield f"All of it is in {printable(judged.cohort.path / 'quality' / 'report.html')}"
