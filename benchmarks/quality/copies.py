@@ -3,7 +3,7 @@
 python benchmarks/quality/copies.py [--seed 2] [--train 400] [--holdout 160] [--clean 1000] [--copies 100] [--write]
 
 A pseudo-population: the MNI152 template at 3 mm under smooth random warps of 3 mm, with a size, a coil, a gain and
-noise of each subject's own. Thresholds and features were chosen on seed 1; what is reported is seed 2.
+noise of each subject's own. The rules were settled on seed 1; what is reported is seed 2.
 """
 
 from __future__ import annotations
