@@ -25,6 +25,8 @@ from .store.threads import available_cpus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pyarrow as pa
+
     from .quality import Reference
     from .quality.audit import Audit
     from .quality.features import FeatureSet
@@ -174,7 +176,7 @@ def _write_private(folder: Path, cohort: Cohort, found: Audit) -> None:
         write_atomic(folder / name, data, scratch=folder)
 
 
-def _pairs_schema():  # type: ignore[no-untyped-def] # noqa: ANN202
+def _pairs_schema() -> pa.Schema:
     import pyarrow as pa
 
     text, number = pa.string(), pa.float64()

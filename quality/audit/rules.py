@@ -53,7 +53,8 @@ class Rules:
 
     def flagged(self, found: Closeness) -> NDArray[np.bool_]:
         """Which volumes any rule refuses."""
-        return np.logical_or.reduce(list(self.flags(found).values()))
+        flagged: NDArray[np.bool_] = np.logical_or.reduce(list(self.flags(found).values()))
+        return flagged
 
 
 def rules_of(holdout: Closeness, level: float = LEVEL) -> Rules:

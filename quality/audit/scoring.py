@@ -109,6 +109,10 @@ def _whole(findings: Findings) -> list[Score]:
         value, interval = found
         counts = {**findings.counts, **({"compared": whole.compared} if name in _HOLDOUT_ONLY else {})}
         scores.append(Score(id=score_id, value=value, interval=interval, n=counts, feature_id=findings.feature_id))
-    copying = {"id": "audit.data_copying", "feature_id": findings.feature_id, "n": findings.counts}
-    few = {"reason": _TOO_FEW} if whole.data_copying is None else {}
-    return [*scores, Score(value=whole.data_copying, **few, **copying)]
+    copying = "audit.data_copying"
+    if whole.data_copying is None:
+        return [*scores, not_run(copying, _TOO_FEW, feature_id=findings.feature_id, n=findings.counts)]
+    return [
+        *scores,
+        Score(id=copying, value=whole.data_copying, n=findings.counts, feature_id=findings.feature_id),
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -76,20 +76,20 @@ def whole_set(
     neighbours, place = np.unique(found.row[asked], return_inverse=True)
     gaps = training.own_closeness(neighbours).distance
     authentic = authenticity(found.distance[asked], place, gaps)
-    always = {
-        "copy_auc": auc(found.distance, null.distance),
-        "data_copying": _copying(training, found, null, seed),
-        "authenticity": (authentic, share_interval(round(authentic * len(asked)), len(asked))),
-    }
+    always = WholeSet(
+        copy_auc=auc(found.distance, null.distance),
+        data_copying=_copying(training, found, null, seed),
+        authenticity=(authentic, share_interval(round(authentic * len(asked)), len(asked))),
+    )
     if apart is None:
-        return WholeSet(**always)
+        return always
     size = min(len(training), len(apart), len(ours), _MOST)
     train = training.vectors[_some(random, len(training), size)]
     holdout = training.space.of(apart.values[_some(random, len(apart), size)])
     samples = training.space.of(ours.values[_some(random, len(ours), min(len(ours), _MOST))])
     share = closer_share(samples, train, holdout)
-    return WholeSet(
-        **always,
+    return replace(
+        always,
         closer_share=(share, share_interval(round(share * len(samples)), len(samples))),
         privacy_loss=adversarial_loss(samples[:size], train, holdout),
         membership_auc=auc(_to_samples(holdout, training, ours), _to_samples(train, training, ours)),

@@ -49,7 +49,8 @@ class SignHash:
         """
         # odd coefficients change their sign, so their bits turn
         turned = np.packbits(CopyDct().mirrored(np.ones(CopyDct.width, np.float32))[_chosen()] < 0)
-        return (vectors.astype(np.uint8) ^ turned).astype(np.float32)
+        mirrored: NDArray[np.float32] = (vectors.astype(np.uint8) ^ turned).astype(np.float32)
+        return mirrored
 
 
 def sign_hashes(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
