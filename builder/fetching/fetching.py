@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ...errors import QueryError, StoreExistsError
-from ...quality.conditions import REJECTS_PATH
 from ...quality.gate import HTML_NAME, OVERRIDE_NAME, REPORT_NAME
 from ...quality.parts import PARTS, part_path
+from ...quality.rejects import REJECTS_NAME
 from ...store import MANIFEST_NAME, Manifest, WorkFolder, differences, refuse_foreign, seal
 from ...store.copied_files import copy_card
 from ...store.layout import CARD_NAME, EDITABLE_FILES
@@ -40,7 +40,7 @@ __all__ = ["Fetched", "fetch"]
 
 _GROUP: Final = "fetched"
 _TRANSFERS: Final = 8
-_QUALITY: Final = (REPORT_NAME, HTML_NAME, OVERRIDE_NAME, REJECTS_PATH, *(part_path(name) for name in PARTS))
+_QUALITY: Final = (REPORT_NAME, HTML_NAME, OVERRIDE_NAME, REJECTS_NAME, *(part_path(name) for name in PARTS))
 """Of the whole data set, so no part of it has them: its manifest is another one."""
 
 
