@@ -17,6 +17,7 @@ from ...quality.reject_table import tabulated
 from ...quality.rejects import REJECTS_NAME, attempts_of
 from ...store import group_zarr_json_path, safe_path
 from ...store.files import read_whole
+from ...store.layout import CARD_PICTURES
 from ...store.parsing import parse_json
 from ...store.rows import MEASURED
 from ..report.writing import judged_of
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURES", "PREVIEW", "gather"]
 
-PREVIEW: Final = "quality/preview.png"
-FIGURES: Final = "quality/conditions.png"
+PREVIEW, FIGURES = CARD_PICTURES
 
 _RECIPE: Final = "recipe.yaml"
 _CHANGELOG: Final = "CHANGELOG.md"
@@ -81,7 +81,7 @@ def gather(cohort: Cohort, *, repository: str = "") -> CardFacts:
         refused=_refused(cohort),
         judged=judged_of(standing),
         unjudged="" if standing.report is not None else standing.sentence,
-        pictures=tuple(path for path in (PREVIEW, FIGURES) if safe_path(cohort.path, path).is_file()),
+        pictures=tuple(path for path in CARD_PICTURES if safe_path(cohort.path, path).is_file()),
         changes=_changes(cohort),
         repository=repository,
         source_type=_source_type(cohort),
