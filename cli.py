@@ -321,6 +321,10 @@ def _qa(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     parser.add_argument("--leakage", type=_natural, default=0, metavar="N", help=leakage)
     pairs = "random pairs of which diversity is measured, where there is a reference (default 1000)"
     parser.add_argument("--pairs", type=_positive, default=1000, metavar="N", help=pairs)
+    quarantine = (
+        "write the samples there that are wrong, repeated or far from all real ones, for `voxpress next --refuse`"
+    )
+    parser.add_argument("--quarantine", metavar="FILE.json", help=quarantine)
     parser.add_argument("--again", action="store_true", help="inspect anew what was inspected before")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
     parser.add_argument("--json", action="store_true", help="print the report, for programs")

@@ -59,7 +59,7 @@ def _run(folder: Path, asked: argparse.Namespace) -> int:
         ("1. A recipe becomes a data set", ["generate", str(recipe), "-o", str(brains), *workers]),
         ("2. Every byte is as the manifest says", ["verify", str(brains)]),
         ("3. A picture of some of them", ["preview", str(brains), "-o", str(picture)]),
-        ("4. A verdict, without which nothing is published", ["gate", str(brains), "--profile", "demo"]),
+        ("4. A verdict, without which nothing is published", ["qa", str(brains), "--profile", "demo", *workers]),
     ):
         print(f"\n{title}\n$ {shlex.join(['voxpress', *command])}", flush=True)
         if code := cli.main(command):
@@ -68,7 +68,7 @@ def _run(folder: Path, asked: argparse.Namespace) -> int:
     _show_tables(brains, cohort.splits[0])
     _train(cohort.split(cohort.splits[0]), asked.steps)
     print(f"\nDone in {time.monotonic() - started:.0f} s. Look at:")
-    print(*(f"  {path}" for path in (picture, brains / "README.md", recipe)), sep="\n")
+    print(*(f"  {path}" for path in (picture, brains / "quality/report.html", brains / "README.md", recipe)), sep="\n")
     return 0
 
 

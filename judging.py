@@ -20,6 +20,7 @@ from .quality.features.table import read_features
 from .quality.gate import judge_store
 from .quality.inspecting import inspect_store
 from .quality.parts import Part, write_part
+from .quality.quarantine import quarantine_of
 from .quality.reference import StoreReference, open_reference
 from .quality.sample_scores import sample_scores
 from .quality.sets import ms_ssim_scores, set_scores
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .quality.features import FeatureExtractor, FeatureSet
     from .quality.gate import Standing
     from .quality.inspecting import Inspection
+    from .quality.quarantine import Quarantine
     from .store import Cohort
 
     AnyPath = str | os.PathLike[str]
@@ -58,12 +60,15 @@ class Judged:
         cohort: the data set.
         inspection: of its samples.
         failed: extractor → why the reference has no such features.
+        quarantine: samples that broke a limit, repeat another one, or lie far from all real ones; `voxpress next
+            --refuse` replaces them.
         standing: the verdict, and the report.
     """
 
     cohort: Cohort
     inspection: Inspection
     failed: Mapping[str, str]
+    quarantine: Quarantine
     standing: Standing
 
 
@@ -128,7 +133,8 @@ def judge(
         real, failed = embedded.features, embedded.failed
     features = _features(cohort, extractors, inspection)
     _keep(cohort, "samples", _samples(cohort, inspection, features, real))
-    _keep(cohort, "set", _set(cohort, features, known, real, pairs=pairs, seed=seed, telling=telling))
+    measured = _set(cohort, features, known, real, pairs=pairs, seed=seed, telling=telling)
+    _keep(cohort, "set", measured)
     standing = judge_store(
         cohort,
         profile,
@@ -136,7 +142,8 @@ def judge(
         pairs=_interventions(cohort, leakage, workers, telling("changing conditions")) if leakage else None,
     )
     write_report_page(cohort)
-    return Judged(cohort=cohort, inspection=inspection, failed=failed, standing=standing)
+    quarantine = quarantine_of(cohort, _refused(inspection, measured[1]))
+    return Judged(cohort=cohort, inspection=inspection, failed=failed, quarantine=quarantine, standing=standing)
 
 
 def _reference(path: AnyPath, table: AnyPath | None, cohort: Cohort) -> Reference:
@@ -211,6 +218,18 @@ def _set(
         progress=lambda done: compare(done, 2 * pairs),
     )
     return [*scores, *diversity], tables, figures
+
+
+def _refused(inspection: Inspection, tables: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Sample → codes."""
+    found = {name: list(codes) for name, codes in inspection.reasons.items()}
+    for kind, sample, *_ in tables["duplicates"]["rows"]:
+        found.setdefault(sample, []).append(f"DUP_{kind.upper()}")
+    for name, table in tables.items():
+        if name.startswith("outliers."):
+            for sample, *_ in table["rows"]:
+                found.setdefault(sample, []).append("EMB_OUTLIER")
+    return found
 
 
 def _volume(cohort: Cohort, row: int) -> Volume:

@@ -16,7 +16,7 @@ from .quality.audit import COPIES, audit_set
 from .quality.features.copy_dct import CopyDct
 from .quality.features.table import read_features
 from .quality.parts import Part, write_part
-from .quality.quarantine import Quarantine, Quarantined
+from .quality.quarantine import quarantine_of
 from .quality.reference import StoreReference, open_reference
 from .store import open as open_store
 from .store import write_atomic
@@ -165,11 +165,8 @@ def _write_private(folder: Path, cohort: Cohort, found: Audit) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = cohort.columns(["sample_id", "index", "attempt"])
-    rows = [columns.slice(each.row, 1).to_pylist()[0] | {"reasons": each.reasons} for each in found.quarantine]
-    quarantine = Quarantine(
-        manifest_sha256=cohort.manifest.digest, samples=tuple(Quarantined(**fields) for fields in rows)
-    )
+    ids = cohort.columns(["sample_id"])["sample_id"]
+    quarantine = quarantine_of(cohort, {ids[each.row].as_py(): each.reasons for each in found.quarantine})
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist([asdict(pair) for pair in found.pairs], schema=_pairs_schema()), sink)
     for name, data in ((QUARANTINE_NAME, quarantine.to_bytes()), (PAIRS_NAME, sink.getvalue().to_pybytes())):

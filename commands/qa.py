@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .console import Stages, aligned, note, printable
@@ -36,6 +37,8 @@ def run(asked: argparse.Namespace) -> int:
         )
     if not judged.inspection.read:
         note("every sample was inspected before; use --again to inspect them anew")
+    if asked.quarantine is not None:
+        _write(Path(asked.quarantine), judged)
     standing = judged.standing
     assert standing.report is not None
     if asked.json:
@@ -43,6 +46,13 @@ def run(asked: argparse.Namespace) -> int:
     else:
         print(*_lines(judged), sep="\n")
     return 0 if standing.may_be_published else 1
+
+
+def _write(path: Path, judged: Judged) -> None:
+    from ..store import write_atomic
+
+    write_atomic(path, judged.quarantine.to_bytes(), scratch=path.parent)
+    note(f"{len(judged.quarantine.samples):,} samples to replace are in {path}; see `voxpress next --refuse`")
 
 
 def _lines(judged: Judged) -> Iterator[str]:

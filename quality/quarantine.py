@@ -15,9 +15,19 @@ from ..store.parsing import as_int, as_list, as_mapping, as_str, canonical_json,
 from .sample import MEANINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["QUARANTINE_MEANINGS", "Quarantine", "Quarantined", "read_quarantine", "reason_meanings"]
+    from ..store import Cohort
+
+__all__ = [
+    "QUARANTINE_MEANINGS",
+    "Quarantine",
+    "Quarantined",
+    "quarantine_of",
+    "read_quarantine",
+    "reason_meanings",
+]
 
 QUARANTINE_MEANINGS: Final[dict[str, str]] = {
     "COPY_TRAIN": "it is nearer to a training image than new images are",
@@ -115,6 +125,25 @@ class Quarantine:
             manifest_sha256=as_str(fields["manifest_sha256"], f"{where}: manifest_sha256"),
             samples=tuple(_sample(each, f"{where}: samples[{place}]") for place, each in enumerate(samples)),
         )
+
+
+def quarantine_of(cohort: Cohort, reasons: Mapping[str, Iterable[str]]) -> Quarantine:
+    """The quarantine of some samples of a data set.
+
+    Args:
+        cohort: the data set.
+        reasons: sample → codes of `reason_meanings`; samples without one are left out.
+
+    Raises:
+        FormatError: a code is not known.
+    """
+    rows = cohort.columns(["sample_id", "index", "attempt"]).to_pylist()
+    refused = [
+        Quarantined(**row, reasons=tuple(dict.fromkeys(reasons[row["sample_id"]])))
+        for row in rows
+        if reasons.get(row["sample_id"])
+    ]
+    return Quarantine(manifest_sha256=cohort.manifest.digest, samples=tuple(refused))
 
 
 def read_quarantine(path: Path) -> Quarantine:

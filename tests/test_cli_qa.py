@@ -12,11 +12,12 @@ from voxpress import store
 
 def test_a_sound_data_set_is_inspected_once(brains, tmp_path, say):
     root = shutil.copytree(brains, tmp_path / "brains")
-    said = say("qa", root, "--workers", 1)
+    said = say("qa", root, "--workers", 1, "--profile", "demo")
     assert said.code == 0, said.err
-    assert "tiny-brains 0.1.0: 6 samples" in said.out or "6 samples" in said.out
+    assert "6 samples" in said.out
+    assert "PASS by the profile 'demo'" in said.out
     assert "inspecting" in said.err
-    again = say("qa", root, "--workers", 1)
+    again = say("qa", root, "--workers", 1, "--profile", "demo")
     assert again.code == 0
     assert "inspected before" in again.err
     assert again.out == said.out
@@ -34,14 +35,19 @@ def test_what_is_wrong_is_named(tmp_path, monkeypatch, say):
 
     monkeypatch.setattr(tiny, "voxels", damaged)
     root = tiny.build(tmp_path / "brains")
-    said = say("qa", root, "--workers", 1)
+    said = say("qa", root, "--workers", 1, "--quarantine", tmp_path / "quarantine.json")
     assert said.code == 1
     assert "CONSTANT" in said.out
+    assert "1 samples to replace are in" in said.err
+    (refused,) = json.loads((tmp_path / "quarantine.json").read_text())["samples"]
+    assert refused["sample_id"] in said.out
+    assert refused["reasons"] == ["CONSTANT"]
     plain = json.loads(say("qa", root, "--workers", 1, "--json").out)
-    scores = {score["id"]: score for score in plain["parts"]["samples"]["scores"]}
+    scores = {entry["id"]: entry for section in plain["sections"] for entry in section["entries"]}
     assert scores["samples.constant"]["value"] == 1
     assert scores["samples.reject_rate"]["n"] == {"synthetic": tiny.SAMPLES}
-    assert plain["manifest_sha256"] == store.open(root).manifest.digest
+    assert scores["samples.reject_rate"]["verdict"] == "FAIL"
+    assert plain["dataset"]["manifest_sha256"] == store.open(root).manifest.digest
 
 
 def test_damaged_bytes_are_no_judgement(tiny_store, say):
