@@ -14,6 +14,13 @@ A backend is a callable ``(options, grid) -> Backend``, registered under the ent
 * **What cannot be made is refused**, by range or by `limits`, before any voxel is made; what went wrong in one
   sample is told in `Sample.faults`, never hidden.
 * **`fingerprint`** changes whenever the same order could give other bits.
+
+Two attributes may be left out (`preferred_batch` and `findings_by_design` in `batches` give their defaults):
+
+* ``preferred_batch``: so many orders at once make good use of the device; 1 if it is not there. It is a matter of speed
+  alone, because of the first clause.
+* ``findings_by_design``: reason codes of `quality.MEANINGS` that its sound samples have too, such as ``FOV_CUT`` where
+  the field of view cuts the body as it did in the scans that a model was trained on. They refuse no sample.
 """
 
 from __future__ import annotations

@@ -21,11 +21,12 @@ from ..store import (
 )
 from .arrays import quantised
 from .backend import Order
+from .batches import findings_by_design, made_ahead, preferred_batch
 from .journal import Journal, ShardRecord
 from .streams import sample_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ..store import ArraySpec
@@ -91,8 +92,11 @@ class ShardMaker:
         encoded: dict[str, list[list[bytes | None] | None]] = {name: [] for name in self.specs}
         rows: list[Mapping[str, Any]] = []
         rejected: list[Rejection] = []
-        for row in job.rows:
-            made = self._attempt_all(job, row)
+        names = {row.index: row.sample_id for row in job.rows}
+        orders = [self._order(row, 0) for row in job.rows]
+        firsts = made_ahead(lambda group: self._ask(group, names), orders, preferred_batch(self.backend))
+        for row, first in zip(job.rows, firsts, strict=True):
+            made = self._attempt_all(job, row, first)
             if isinstance(made, Rejection):
                 rejected.append(made)
                 for chunks in encoded.values():
@@ -115,17 +119,21 @@ class ShardMaker:
         journal.commit(record)
         return record
 
-    def _attempt_all(self, job: ShardJob, row: Row) -> tuple[Order, Sample] | Rejection:
+    def _order(self, row: Row, attempt: int) -> Order:
+        seed = sample_seed(self.seed, row.index, attempt)
+        return Order(index=row.index, attempt=attempt, seed=seed, conditions=row.conditions)
+
+    def _attempt_all(self, job: ShardJob, row: Row, first: Sample) -> tuple[Order, Sample] | Rejection:
         """The first attempt that passes the checks, or all that was tried."""
         attempts = []
         for attempt in range(MOST_ATTEMPTS):
-            seed = sample_seed(self.seed, row.index, attempt)
-            order = Order(index=row.index, attempt=attempt, seed=seed, conditions=row.conditions)
-            sample = self._one(order, row.sample_id)
+            order = self._order(row, attempt)
+            sample = first if attempt == 0 else self._ask([order], {row.index: row.sample_id})[0]
             lacking = {measure.name for measure in self.backend.measures} - sample.measured.keys()
             reasons = sample.faults or check_sample(
                 sample.volumes, self.specs, measured=sample.measured, ordered=order.conditions
             )
+            reasons = tuple(reason for reason in reasons if reason not in findings_by_design(self.backend))
             if not reasons and not lacking:
                 return order, sample
             reasons = reasons or ("MISSING",)
@@ -134,17 +142,23 @@ class ShardMaker:
             sample_id=row.sample_id, index=row.index, split=job.split, slot=row.slot, attempts=tuple(attempts)
         )
 
-    def _one(self, order: Order, sample_id: str) -> Sample:
+    def _ask(self, orders: Sequence[Order], names: Mapping[int, str]) -> Sequence[Sample]:
+        """One sample for each order; `names` are the ids of the rows."""
         try:
-            (sample,) = self.backend.generate([order])
+            samples = self.backend.generate(orders)
+            if len(samples) != len(orders):
+                msg = f"it made {len(samples)} samples of {len(orders)} orders"
+                raise ValueError(msg)
         except Exception as error:
+            order = orders[0]
+            more = f", and the {len(orders) - 1} after it" if len(orders) > 1 else ""
             msg = (
-                f"the backend {self.backend.name!r} failed at {sample_id} (attempt {order.attempt}, "
-                f"seed {order.seed}): {type(error).__name__}: {error}; what is committed stays, and the same command "
-                "goes on from there"
+                f"the backend {self.backend.name!r} failed at {names[order.index]} (attempt {order.attempt}, "
+                f"seed {order.seed}){more}: {type(error).__name__}: {error}; what is committed stays, and the same "
+                "command goes on from there"
             )
             raise GenerationError(msg) from error
-        return sample
+        return samples
 
     def _fields(
         self, job: ShardJob, row: Row, order: Order, sample: Sample, stored: Mapping[str, Any]
