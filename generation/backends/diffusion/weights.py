@@ -138,7 +138,8 @@ def _torch(path: Path) -> dict[Any, Any]:
             warnings.simplefilter("ignore", UserWarning)
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "global" in str(error).lower():
+        # its words for what it would have to import or call
+        if any(word in str(error) for word in ("GLOBAL", "Unsupported")):
             msg = (
                 f"{path} would have to run code to be read, which voxpress never does; have whoever made it save its "
                 "tensors alone (a state_dict, or safetensors)"

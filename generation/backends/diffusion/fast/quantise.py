@@ -26,8 +26,8 @@ def to_lattice(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cleans and rounds a batch.
 
-    A voxel is background where the mean of its 5³ neighbourhood is below the card's floor: single dark voxels inside
-    the body stay, single bright ones outside go.
+    The body is where the mean of a voxel's 5³ neighbourhood is not below the card's floor, shrunk by as much as that
+    mean reaches out: single dark voxels inside the body stay, single bright ones outside go.
 
     Args:
         decoded: `(B, 1, x, y, z)` float32, what the decoder gives.
@@ -44,7 +44,10 @@ def to_lattice(
     around = functional.avg_pool3d(
         values, _NEIGHBOURHOOD, stride=1, padding=_NEIGHBOURHOOD // 2, count_include_pad=False
     )
-    values = torch.where(around < card.floor, card.background, values)
+    outside = functional.max_pool3d(
+        (around < card.floor).float(), _NEIGHBOURHOOD, stride=1, padding=_NEIGHBOURHOOD // 2
+    )
+    values = torch.where(outside > 0, card.background, values)
     steps = torch.round((values - card.minimum) * (STEPS / (card.maximum - card.minimum))) + _LOWEST
     axes = [axis for axis, reverse in enumerate(flip, start=1) if reverse]
     return steps[:, 0].to(torch.int16).flip(axes), finite
