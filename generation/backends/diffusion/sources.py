@@ -34,7 +34,7 @@ def find_weights(weights: str, card: ModelCard) -> Mapping[str, Path]:
     """
     networks = {"autoencoder": card.networks.autoencoder, "unet": card.networks.unet}
     folder = Path(weights).expanduser()
-    if folder.is_dir():
+    if weights and folder.is_dir():
         return {name: _in_folder(folder, name, network) for name, network in networks.items()}
     named = _REPOSITORY.fullmatch(weights)
     if weights != HUB and not named:
