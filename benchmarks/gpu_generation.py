@@ -273,8 +273,8 @@ def words(found: dict) -> str:
     return (
         f"{found['device']}; {found['machine']}. {found['volumes']} volumes of {shape}, random weights; measured peak "
         f"of a bfloat16 matrix product {found['bf16_peak_tflops']:.0f} TFLOP/s. Plain ends with the volume on the "
-        "host, ours with the finished data set on disk; the share of the peak counts the products of the plain network.\n\n"
-        + table(head, rows)
+        "host, ours with the finished data set on disk; the share of the peak counts the products of the plain "
+        "network.\n\n" + table(head, rows)
     )
 
 
