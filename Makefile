@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo-brains
 DEMO_ARGS ?=
 
-.PHONY: demo test check wheel-demo clean
+.PHONY: demo test check example wheel-demo clean
 
 # torch goes first and alone, so that its pin decides which build is taken
 $(VENV)/.demo: pyproject.toml constraints.txt
@@ -37,6 +37,21 @@ check: $(VENV)/.check
 	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/checked .
 	rm -rf build
 	MYPYPATH=$(VENV)/checked $(BIN)/mypy --cache-dir $(VENV)/mypy-cache -p voxpress
+
+# the worked example: the files of a data set that people read, without its voxels
+EXAMPLE := cards/examples/demo-brains
+example: $(VENV)/.demo
+	rm -rf $(VENV)/example
+	$(BIN)/voxpress generate $(EXAMPLE)/recipe.yaml -o $(VENV)/example
+	$(BIN)/voxpress qa $(VENV)/example
+	$(BIN)/voxpress gate $(VENV)/example --profile demo
+	$(BIN)/voxpress card $(VENV)/example --human $(EXAMPLE)/human.yaml
+	rm -rf $(EXAMPLE)/metadata $(EXAMPLE)/quality $(EXAMPLE)/volumes
+	mkdir -p $(EXAMPLE)/quality
+	cp -R $(VENV)/example/README.md $(VENV)/example/croissant.json $(VENV)/example/voxpress.json \
+	  $(VENV)/example/metadata $(EXAMPLE)
+	cp -R $(VENV)/example/quality/parts $(VENV)/example/quality/report.json $(VENV)/example/quality/preview.png \
+	  $(VENV)/example/quality/conditions.png $(EXAMPLE)/quality
 
 # the demo from a built wheel, in an empty environment, outside the checkout
 wheel-demo: $(VENV)/.test

@@ -25,6 +25,7 @@ from .errors import (
     FormatError,
     GenerationError,
     PublishError,
+    QualityError,
     QueryError,
     RecipeError,
     RemoteError,
@@ -38,9 +39,10 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import builder, cards, generation, loaders, press, quality, store
-    from .builder import detach, fetch, load_dataset, pin
+    from .builder import detach, export, fetch, import_volumes, load_dataset, pin
     from .generation.regenerate import regenerate
     from .generation.repair import repair
+    from .memorisation import audit
     from .press import generate, next_version
     from .release import publish
     from .store import open, verify  # noqa: A004 - read as voxpress.open
@@ -52,6 +54,7 @@ __all__ = [
     "FormatError",
     "GenerationError",
     "PublishError",
+    "QualityError",
     "QueryError",
     "RecipeError",
     "RemoteError",
@@ -62,14 +65,17 @@ __all__ = [
     "UnsafePathError",
     "VoxpressError",
     "__version__",
+    "audit",
     "builder",
     "cards",
     "detach",
     "diff",
     "errors",
+    "export",
     "fetch",
     "generate",
     "generation",
+    "import_volumes",
     "load_dataset",
     "loaders",
     "next_version",
@@ -88,10 +94,13 @@ __version__ = "0.1.0"
 
 _ROOMS = frozenset({"builder", "cards", "generation", "loaders", "press", "quality", "store"})
 _HOMES = {
+    "audit": "memorisation",
     "detach": "builder",
     "diff": "store.diff",
+    "export": "builder",
     "fetch": "builder",
     "generate": "press",
+    "import_volumes": "builder",
     "load_dataset": "builder",
     "next_version": "press",
     "open": "store",

@@ -2,9 +2,9 @@
 
 What each command does is in `commands`, one file each; nothing but `argparse` is imported before one is chosen.
 
-Exit codes: 0 done; 1 something failed, or `verify` found problems, or `repair` left some; 2 a mistake in what was
-asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has those of diff(1): 0
-the same, 1 different, 2 something failed.
+Exit codes: 0 done; 1 something failed, or `verify`, `qa`, `audit` or `gate` found problems, or `repair` left some; 2 a
+mistake in what was asked; 3 and 4 what was made again is only close, or different; 130 stopped by Ctrl-C. `diff` has
+those of diff(1): 0 the same, 1 different, 2 something failed.
 """
 
 from __future__ import annotations
@@ -17,15 +17,38 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .commands.console import MistakeError, printable
-from .errors import PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError, VoxpressError
+from .errors import (
+    PublishError,
+    QualityError,
+    QueryError,
+    RecipeError,
+    StoreExistsError,
+    StoreNotFoundError,
+    VoxpressError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
 
-_MISTAKES = (MistakeError, PublishError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
-_RESUMABLE = ("fetch", "generate", "next", "publish", "recode", "regenerate", "repair")
+_MISTAKES = (MistakeError, PublishError, QualityError, QueryError, RecipeError, StoreExistsError, StoreNotFoundError)
+_MODULES = {"import": "import_"}
+"""Where a command is called like a keyword of Python."""
+
+_RESUMABLE = (
+    "audit",
+    "export",
+    "fetch",
+    "generate",
+    "import",
+    "next",
+    "publish",
+    "qa",
+    "recode",
+    "regenerate",
+    "repair",
+)
 _SET = """\
 changes of the recipe with --set NAME=VALUE, as often as needed:
   --set age=70:85 --set sex=F          a condition: a range, or one value
@@ -45,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     asked = _parser().parse_args(arguments)
     try:
-        code: int = import_module(f".commands.{asked.command}", __package__).run(asked)
+        module = _MODULES.get(asked.command, asked.command)
+        code: int = import_module(f".commands.{module}", __package__).run(asked)
         sys.stdout.flush()
     except (VoxpressError, MistakeError) as error:
         _tell(str(error))
@@ -93,9 +117,15 @@ def _parser() -> argparse.ArgumentParser:
     _recode(commands)
     _next(commands)
     _diff(commands)
+    _qa(commands)
+    _audit(commands)
+    _gate(commands)
     _bench(commands)
+    _card(commands)
     _publish(commands)
     _fetch(commands)
+    _import(commands)
+    _export(commands)
     return parser
 
 
@@ -117,6 +147,8 @@ def _generate(commands: argparse._SubParsersAction) -> None:  # type: ignore[typ
     _ordering(parser)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the data set")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    features = "leave out the features that qualities are measured by; `voxpress qa` makes them later"
+    parser.add_argument("--no-features", action="store_true", help=features)
 
 
 def _recipe(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -190,9 +222,11 @@ def _repair(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-
 
 
 def _preview(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
-    parser = _command(commands, "preview", "Draws some samples in three planes.")
+    parser = _command(commands, "preview", "Draws some samples in three planes, as a picture or a page.")
     _path(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="FILE.png")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE.png|FILE.html", help="picture, or page to filter"
+    )
     where = """only samples for which this is true: "age >= 70 and sex == 'F'" """
     parser.add_argument("--where", metavar="EXPR", help=where.strip())
     which = parser.add_mutually_exclusive_group()
@@ -233,6 +267,11 @@ def _next(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-ar
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME=VALUE", help="see below")
     people = "another people file, in place of that of the data set; --set samples=N says how many of its rows"
     parser.add_argument("--people", metavar="FILE.csv", help=people)
+    refuse = (
+        "quarantine.json of the data set, as audit and qa write it: these samples are made again with the same "
+        "conditions and their next attempt"
+    )
+    parser.add_argument("--refuse", metavar="FILE", help=refuse)
     version = "of the new data set, greater than that of the old one, such as 1.1.0"
     parser.add_argument("--version", required=True, metavar="X.Y.Z", help=version)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the new data set")
@@ -262,6 +301,69 @@ def _diff(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-ar
     every = "write all that differs there too, one row a sample and column"
     parser.add_argument("--parquet", metavar="FILE", help=every)
     parser.add_argument("-n", type=_natural, default=5, metavar="N", help="so many samples of each kind (default 5)")
+
+
+def _qa(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Judges a data set: every sample, the set beside real ones, and whether it is what was ordered.\n\n"
+        "Reads each volume once, and leaves what it found and the quality report in the data set's folder quality/. "
+        "Stopped at\nany time, the same command goes on. Exit code 1 if the data set may not be published."
+    )
+    parser = _command(commands, "qa", text)
+    _path(parser)
+    profile = "demo, research (default), strict, or a file of your own; see docs/gate.md"
+    parser.add_argument("--profile", default="research", metavar="NAME|FILE.yaml", help=profile)
+    real = "real samples to compare with: a voxpress store, a folder of NIfTI files, or a table of their paths"
+    parser.add_argument("--reference", metavar="REAL", help=real)
+    table = "table of the reference's files, where REAL is a folder"
+    parser.add_argument("--reference-table", metavar="FILE", help=table)
+    leakage = "make N samples again, each once more with every condition changed, to see what a condition moves"
+    parser.add_argument("--leakage", type=_natural, default=0, metavar="N", help=leakage)
+    pairs = "random pairs of which diversity is measured, where there is a reference (default 1000)"
+    parser.add_argument("--pairs", type=_positive, default=1000, metavar="N", help=pairs)
+    parser.add_argument("--again", action="store_true", help="inspect anew what was inspected before")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--json", action="store_true", help="print the report, for programs")
+
+
+def _audit(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Looks for copies of the subjects whom a generator was trained on.\n\n"
+        "Leaves figures without anybody's identity in the data set's folder quality/. Stopped at any time, the same "
+        "command\ngoes on. Exit code 1 if a sample is too close to a training volume, or the audit is not valid."
+    )
+    parser = _command(commands, "audit", text)
+    _path(parser)
+    real = "a voxpress store, a folder of NIfTI files (skull-stripped as the samples are), or a table of their paths"
+    train = f"what the generator was trained on: {real}; without it, the audit is recorded as not run"
+    parser.add_argument("--train", metavar="REAL", help=train)
+    holdout = "subjects whom it never saw, in the same forms; without them, training subjects are held against others"
+    parser.add_argument("--holdout", metavar="REAL", help=holdout)
+    table = "table of the {} files, with columns path and subject, where REAL is a folder"
+    parser.add_argument("--train-table", metavar="FILE", help=table.format("training"))
+    parser.add_argument("--holdout-table", metavar="FILE", help=table.format("held-out"))
+    private = "folder outside of the data set for who is close to whom, the quarantine, and what was computed so far"
+    parser.add_argument("--private", metavar="DIR", help=private)
+    copies = "so many copies of training volumes are planted, and must be found (default 204)"
+    parser.add_argument("--copies", type=_positive, default=204, metavar="N", help=copies)
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the planted copies (default 0)")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _gate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Judges what was measured of a data set, and writes its quality report.\n\n"
+        "Measures what the table tells, takes what other commands measured, and judges all of it by a profile. Reads "
+        "no voxel.\nExit code 1 if the data set may not be published."
+    )
+    parser = _command(commands, "gate", text)
+    _path(parser)
+    profile = "demo, research (default), strict, or a file of your own; see docs/gate.md"
+    parser.add_argument("--profile", default="research", metavar="NAME|FILE.yaml", help=profile)
+    people = "CSV or Parquet table of real people, with columns of the same conditions"
+    parser.add_argument("--reference-table", metavar="FILE", help=people)
+    parser.add_argument("--json", action="store_true", help="print the report, for programs")
 
 
 def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -297,6 +399,23 @@ def _bench(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-a
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def _card(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Makes the data set card, its pictures and croissant.json.\n\n"
+        "Made again, the machine's part is new, and what people wrote stays. --check only says what is wrong; exit "
+        "code 1 if\nthe card cannot be published."
+    )
+    parser = _command(commands, "card", text)
+    _path(parser)
+    human = "what only people know: intended_use, training_data, maintainers, license … (docs/cards.md has all)"
+    parser.add_argument("--human", metavar="FILE.yaml", help=human)
+    parser.add_argument("--repository", metavar="ORG/NAME", help="where it will be published, for the examples")
+    parser.add_argument("--check", action="store_true", help="write nothing, say what is wrong with the card")
+    parser.add_argument("--no-pictures", action="store_true", help="leave the pictures as they are")
+    parser.add_argument("--viewer", metavar="FILE.html", help="also write a page to look through the samples")
+    parser.add_argument("-n", type=_positive, metavar="N", help="samples in that page (default 200)")
+
+
 def _publish(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     text = (
         "Publishes a data set as an immutable version.\n\n"
@@ -311,6 +430,10 @@ def _publish(commands: argparse._SubParsersAction) -> None:  # type: ignore[type
     parser.add_argument("--private", action="store_true", help="make the repository on the Hub private, if it is new")
     parser.add_argument("--token", help="for the Hub; by default HF_TOKEN or the login (other people may see this one)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and write nothing there")
+    override = "publish though the quality gate does not let it pass; the reason is written on the card for everybody"
+    parser.add_argument("--override", metavar="REASON", help=override)
+    consent = "the data set holds scans of real people, who have agreed that it is published"
+    parser.add_argument("--real-data-consent", action="store_true", help=consent)
 
 
 def _fetch(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -326,6 +449,77 @@ def _fetch(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-a
     parser.add_argument("--splits", metavar="NAME,NAME", help="only these splits")
     parser.add_argument("--config", metavar="NAME", help="which data set of a collection; by default all")
     parser.add_argument("--transfers", type=_positive, default=8, metavar="N", help="files at a time (default 8)")
+
+
+def _import(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Makes a data set of NIfTI files and a table.\n\n"
+        "Axes are brought to RAS+ by permuting and flipping; nothing is resampled unless --grid asks for it. Stopped "
+        "at any\ntime, or after a file was mended, the same command goes on from what is there."
+    )
+    parser = _command(commands, "import", text)
+    parser.add_argument("folder", metavar="DIR", help="folder of .nii and .nii.gz files, or a BIDS data set")
+    parser.add_argument("-o", "--output", required=True, metavar="STORE", help="folder of the data set")
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--synthetic", action="store_true", help="the scans show no real person")
+    kind.add_argument("--real", action="store_true", help="they do, and everything made of the data set says so")
+    who = parser.add_argument_group("who is on the scans")
+    table = "CSV, TSV or Parquet; by default participants.tsv of a BIDS data set"
+    who.add_argument("--table", metavar="FILE", help=table)
+    key = "which column of it names the files: by path below DIR, by name without ending, or by BIDS subject"
+    who.add_argument("--key", default="", metavar="COLUMN", help=key)
+    columns = "conditions, by default all columns; NAME=COLUMN renames one"
+    who.add_argument("--columns", default="", metavar="age,sex,NAME=COLUMN", help=columns)
+    split = "column with the names of splits, or fractions, by which whole subjects are dealt"
+    who.add_argument("--split", default="", metavar="COLUMN|train=0.8,test=0.2", help=split)
+    who.add_argument(
+        "--skip-unmatched", action="store_true", help="leave out files without a row and rows without a file"
+    )
+    files = parser.add_argument_group("which files")
+    files.add_argument("--files", default="", metavar="GLOB", help="only these, such as '*/anat/*_T1w.nii.gz'")
+    files.add_argument("--suffix", default="", metavar="T1w", help="only BIDS names that end so")
+    labels = "these are label maps: of the same BIDS subject, or with the name of the image and more, as in 7_seg"
+    files.add_argument("--labels", default="", metavar="GLOB", help=labels)
+    files.add_argument("--label-names", metavar="FILE", help="table with the columns index and name")
+    form = "which counts, where the two affines of a file differ"
+    files.add_argument("--affine", choices=("agreed", "sform", "qform"), default="agreed", help=form)
+    files.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read")
+    voxels = parser.add_argument_group("how they are stored")
+    grid = "resample to this grid: voxels and mm, or the folder of a data set"
+    voxels.add_argument("--grid", default="", metavar="160,224,160@1,1,1", help=grid)
+    dtype = "by default what keeps integers as they are, and 16 bits for floats"
+    voxels.add_argument("--dtype", choices=("uint8", "int16", "uint16"), default="", help=dtype)
+    window = "values that are told apart; by default all integers, and floats up to a 99.9th percentile"
+    voxels.add_argument("--window", default="", metavar="LOW,HIGH|percentiles", help=window)
+    background = "value outside the body, which is stored as 0; by default 0, or LOW"
+    voxels.add_argument("--background", type=float, metavar="VALUE", help=background)
+    voxels.add_argument("--unit", default="", help="of the values, such as HU")
+    voxels.add_argument("--shard-samples", type=_positive, default=64, metavar="N", help="in one file (default 64)")
+    named = parser.add_argument_group("what it is called")
+    named.add_argument("--name", default="", help="of the data set; by default that of its folder")
+    named.add_argument("--version", default="1.0.0", metavar="X.Y.Z", help="of it (default 1.0.0)")
+    source_type = "IPTC's term for where synthetic scans come from, a URL; by default what their files say"
+    named.add_argument("--digital-source-type", default="", metavar="URL", help=source_type)
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
+
+
+def _export(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = (
+        "Writes samples as NIfTI files.\n\n"
+        "With the stored integers, their scale and their affine; each file says whether it is synthetic. Stopped at "
+        "any time,\nthe same command goes on from what is there."
+    )
+    parser = _command(commands, "export", text)
+    parser.add_argument("source", metavar="SOURCE", help="folder of the data set, its URL, or org/name@v1.0.0")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the files")
+    layout = "a plain folder with samples.csv and samples.parquet (default), or a BIDS derivative data set"
+    parser.add_argument("--format", dest="layout", choices=("nifti", "bids"), default="nifti", help=layout)
+    parser.add_argument("--where", metavar="EXPR", help="only samples for which this is true")
+    parser.add_argument("--split", metavar="NAME", help="only samples of this split")
+    parser.add_argument("--rows", metavar="0,3,7", help="only these rows (of those that --where and --split leave)")
+    suffix = "of images in BIDS; by default what the condition contrast says"
+    parser.add_argument("--suffix", default="", metavar="T1w", help=suffix)
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes; by default one a CPU")
 
 
 def _ordering(parser: argparse.ArgumentParser) -> None:

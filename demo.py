@@ -1,6 +1,6 @@
 """The whole press in a few minutes: ``python -m voxpress.demo [DIR]``.
 
-Makes a small cohort of brains, verifies it, draws some, reads its table and trains a small network on its patches.
+Makes a small cohort of brains, verifies it, draws some, judges it, reads its table and trains a small network on it.
 Run again, it reuses what is there.
 """
 
@@ -59,6 +59,7 @@ def _run(folder: Path, asked: argparse.Namespace) -> int:
         ("1. A recipe becomes a data set", ["generate", str(recipe), "-o", str(brains), *workers]),
         ("2. Every byte is as the manifest says", ["verify", str(brains)]),
         ("3. A picture of some of them", ["preview", str(brains), "-o", str(picture)]),
+        ("4. A verdict, without which nothing is published", ["gate", str(brains), "--profile", "demo"]),
     ):
         print(f"\n{title}\n$ {shlex.join(['voxpress', *command])}", flush=True)
         if code := cli.main(command):
@@ -156,7 +157,7 @@ def _show_tables(folder: Path, split: str) -> None:
     # what `datasets` prepares is small; nothing of the demo stays outside its folder
     with tempfile.TemporaryDirectory() as cache:
         rows: Any = load_dataset(folder, split=split, cache_dir=cache)
-        print(f"\n4. The table\n>>> rows = voxpress.load_dataset({str(folder)!r}, split={split!r})")
+        print(f"\n5. The table\n>>> rows = voxpress.load_dataset({str(folder)!r}, split={split!r})")
         _print_rows(rows)
         volume = rows[0]["image"]
         print(f">>> rows[0]['image']\n{volume!r}")
@@ -181,7 +182,7 @@ def _print_rows(rows: Any) -> None:
 
 
 def _train(cohort: Cohort, steps: int) -> None:
-    print(f"\n5. A small MONAI U-Net learns to find the {_TARGET} in streamed patches", flush=True)
+    print(f"\n6. A small MONAI U-Net learns to find the {_TARGET} in streamed patches", flush=True)
     seen = []
     for step, loss in enumerate(losses(cohort, steps=steps), start=1):
         seen.append(loss)

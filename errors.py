@@ -15,6 +15,7 @@ voxpress catches it too::
     ├── StallError (TimeoutError)              nothing came in time; the message says what was waited for
     ├── UnsafePathError (ValueError)           the store is not to be trusted
     ├── PublishError (ValueError)              change the data set, its card or the target before it is published
+    ├── QualityError (ValueError)              change the quality profile, or what is to be measured or compared
     └── GenerationError (RuntimeError)         a worker or a backend failed; what is committed stays
         └── DiskFullError (OSError)            make room and run the same command again
 
@@ -34,6 +35,7 @@ __all__ = [
     "FormatError",
     "GenerationError",
     "PublishError",
+    "QualityError",
     "QueryError",
     "RecipeError",
     "RemoteError",
@@ -88,6 +90,10 @@ class UnsafePathError(VoxpressError, ValueError):
 
 class PublishError(VoxpressError, ValueError):
     """A data set cannot be published as it is, or not there."""
+
+
+class QualityError(VoxpressError, ValueError):
+    """A data set cannot be judged as it was asked: an unknown profile, a rule or a reference that does not fit."""
 
 
 class CorruptError(VoxpressError, OSError):

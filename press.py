@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cards import change_points, changelog, dataset_card
+from .cards import changelog
+from .cards import write_card as write_whole_card
 from .generation.arrays import quantised, specs_of
+from .generation.batches import findings_by_design
 from .generation.cohort import draw_cohort
 from .generation.factory import generate as make
 from .generation.next_version import make_next, plan_next
-from .generation.recipe import Recipe, load_people, load_recipe, recipe_from
+from .generation.recipe import Recipe, load_people, load_recipe, load_refusals, recipe_from
 from .generation.registry import load_backend
 from .quality import check_sample
+from .quality.features.standard import standard_extractors
 from .store import open as open_store
 from .store import write_atomic
 from .store.diff import diff
+from .store.layout import CARD_NAME
 from .store.threads import available_cpus
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from .generation.backend import Order
     from .generation.factory import Progress
     from .generation.next_version import IfLockDiffers, NextPlan
+    from .quality.features import FeatureExtractor
     from .store import ArraySpec, Cohort
     from .store.diff import Diff
 
@@ -47,7 +52,6 @@ __all__ = [
     "write_card",
 ]
 
-_CARD_NAME = "README.md"
 _CARD_SCRATCH = ".voxpress-card"
 _CHANGELOG_NAME = "CHANGELOG.md"
 _MOST_CHANGELOG_BYTES = 16 * 2**20
@@ -97,6 +101,7 @@ def generate(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     people_folder: str | os.PathLike[str] | None = None,
+    features: bool = True,
 ) -> Cohort:
     """Makes the data set of a recipe, with its card, and opens it.
 
@@ -110,6 +115,7 @@ def generate(
         workers: processes; None for one a CPU. There are never more than shards, and the bytes do not depend on it.
         progress: told after each sample.
         people_folder: where the people file of a recipe lies that is no file itself; None for the working folder.
+        features: also compute the features that quality is measured by, and put them beside the table.
 
     Raises:
         RecipeError: the recipe is not well formed, or does not fit the backend.
@@ -120,7 +126,7 @@ def generate(
     Example:
         >>> cohort = generate({"name": "brains", "samples": 8}, "brains/")   # doctest: +SKIP
     """
-    pressed = fulfil(recipe, target, workers=workers, progress=progress, people_folder=people_folder)
+    pressed = fulfil(recipe, target, workers=workers, progress=progress, people_folder=people_folder, features=features)
     if pressed.ignored_columns:
         columns = ", ".join(pressed.ignored_columns)
         warnings.warn(f"no condition uses these columns of the people file: {columns}", stacklevel=2)
@@ -134,14 +140,16 @@ def fulfil(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     people_folder: str | os.PathLike[str] | None = None,
+    features: bool = True,
 ) -> Pressed:
     """`generate`, and what it did; nothing is warned of."""
     order, folder = _read(recipe, people_folder)
     target = Path(target)
     workers = available_cpus() if workers is None else workers
-    run = make(order, target, people_folder=folder, workers=workers, progress=progress)
+    extractors = _extractors(order) if features else ()
+    run = make(order, target, people_folder=folder, workers=workers, progress=progress, extractors=extractors)
     cohort = open_store(target)
-    write_card(cohort, order)
+    write_card(cohort)
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
 
 
@@ -152,6 +160,7 @@ def next_version(
     version: str,
     sets: Sequence[str] = (),
     people: str | os.PathLike[str] | None = None,
+    refuse: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     copy: bool = False,
@@ -168,6 +177,8 @@ def next_version(
         version: of the next one, greater than that of the source.
         sets: changes of the recipe, as of ``--set``: ``("samples=2000", "age=70:90")``.
         people: another people file, in place of that of the source.
+        refuse: `quarantine.json`, as `voxpress audit` and `voxpress qa` write it: each sample in it is made again with
+            the same conditions and its next attempt.
         workers: as for `generate`.
         progress: as for `generate`.
         copy: copy shards rather than link them, so that the two data sets share no file.
@@ -176,14 +187,18 @@ def next_version(
 
     Raises:
         StoreNotFoundError: there is no data set at `source`, or it is not on this machine.
-        RecipeError: the change is not well formed; the version is not greater; or the lock differs.
+        RecipeError: the change is not well formed; the version is not greater; the samples to refuse are not those of
+            the source; or the lock differs.
+        FormatError: the file of these samples is something else.
         UnreachableError, StoreExistsError, GenerationError: as for `generate`.
         CorruptError: a file of the source is not what its manifest says.
 
     Example:
         >>> more = next_version("brains/", "brains-1.1/", version="1.1.0", sets=["samples=2000"])   # doctest: +SKIP
     """
-    plan = plan_next(open_store(source), version=version, sets=sets, people=people, if_lock_differs=if_lock_differs)
+    plan = plan_next(
+        open_store(source), version=version, sets=sets, people=people, refuse=refuse, if_lock_differs=if_lock_differs
+    )
     return succeed(plan, target, workers=workers, progress=progress, copy=copy).cohort
 
 
@@ -194,14 +209,16 @@ def succeed(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     copy: bool = False,
+    features: bool = True,
 ) -> Pressed:
     """`next_version` of a plan, and what it did."""
     workers = available_cpus() if workers is None else workers
-    run = make_next(plan, target, workers=workers, progress=progress, copy=copy)
+    extractors = _extractors(plan.recipe) if features else ()
+    run = make_next(plan, target, workers=workers, progress=progress, copy=copy, extractors=extractors)
     cohort = open_store(Path(target))
     found = diff(plan.source, cohort)
     _write_changelog(cohort, plan.source, found)
-    write_card(cohort, plan.recipe, change_points(found))
+    write_card(cohort)
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
 
 
@@ -222,11 +239,12 @@ def sample(
     """
     order, folder = _read(recipe, people_folder)
     backend = load_backend(order.backend.name, order.backend.options, order.grid)
-    plan = draw_cohort(order, backend, load_people(order, folder))
+    plan = draw_cohort(order, backend, load_people(order, folder), load_refusals(order, folder))
     wanted = plan.order(index, attempt)
     specs = specs_of(order, backend)
     (made,) = backend.generate([wanted])
     reasons = made.faults or check_sample(made.volumes, specs, measured=made.measured, ordered=wanted.conditions)
+    reasons = tuple(reason for reason in reasons if reason not in findings_by_design(backend))
     return Proof(
         sample_id=plan.sample_id(index),
         split=plan.split_of(index),
@@ -234,8 +252,14 @@ def sample(
         volumes={name: quantised(made.volumes[name], spec) for name, spec in specs.items() if name in made.volumes},
         specs=specs,
         measured=made.measured,
-        reasons=tuple(reasons),
+        reasons=(*plan.refused.get(index, {}).get(attempt, ()), *reasons),
     )
+
+
+def _extractors(recipe: Recipe) -> Sequence[FeatureExtractor]:
+    """The built-in extractors of what a recipe orders."""
+    backend = load_backend(recipe.backend.name, recipe.backend.options, recipe.grid)
+    return standard_extractors(specs_of(recipe, backend))
 
 
 def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tuple[Recipe, Path]:
@@ -246,19 +270,13 @@ def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tu
     return recipe if isinstance(recipe, Recipe) else recipe_from(recipe, folder=folder), folder
 
 
-def write_card(cohort: Cohort, recipe: Recipe, changes: str = "") -> None:
-    """Writes the card once: from then on it belongs to the publisher, who edits it."""
-    if (cohort.path / _CARD_NAME).exists():
-        return
-    backend = load_backend(recipe.backend.name, recipe.backend.options, recipe.grid)
-    card = dataset_card(
-        cohort.manifest,
-        backend=backend.name,
-        conditions=backend.conditions,
-        measures=backend.measures,
-        changes=changes,
-    )
-    _write_beside(cohort, _CARD_NAME, card)
+def write_card(cohort: Cohort) -> None:
+    """Writes the card once: from then on it belongs to the publisher, who edits it or makes it again.
+
+    Its pictures are left to `voxpress card`, as drawing them reads volumes.
+    """
+    if not (cohort.path / CARD_NAME).exists():
+        write_whole_card(cohort, pictures=False)
 
 
 def _write_changelog(cohort: Cohort, source: Cohort, found: Diff) -> None:

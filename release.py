@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .builder import publish as publish_version
-from .builder.publishing import read_contents
-from .cards import collection_card, dataset_card
+from .builder.publishing import read_contents, record_overrides, standings_of, wanted_overrides
+from .cards import collection_card, write_card
+from .cards.override_section import with_overrides
+from .store import open as open_store
 from .store import write_atomic
 from .store.layout import CARD_NAME
 from .store.sources.hub import hub_name
@@ -31,18 +33,34 @@ def publish(
     private: bool = False,
     token: str | None = None,
     dry_run: bool = False,
+    override: str | None = None,
+    real_data_consent: bool = False,
     progress: Tell | None = None,
 ) -> Published:
     """Publishes a data set, or a folder of data sets, as an immutable version; makes its card where there is none.
 
     As `voxpress.builder.publish`, which has the arguments and what is raised. A card is written into the folder itself,
-    even if nothing else is to be written (`dry_run`), as it is part of what is looked at.
+    even if nothing else is to be written (`dry_run`), as it is part of what is looked at. A data set that the quality
+    gate does not let pass is refused, unless `override` gives a reason: it is written to `quality/override.json` and to
+    the card, and published with them.
 
     Example:
         >>> publish("brains/", "org/brains")   # doctest: +SKIP
     """
     write_missing_card(path, tag=tag, repository=str(target))
-    return publish_version(path, target, tag=tag, private=private, token=token, dry_run=dry_run, progress=progress)
+    if not dry_run:
+        _settle_overrides(path, override, tag=tag)
+    return publish_version(
+        path,
+        target,
+        tag=tag,
+        private=private,
+        token=token,
+        dry_run=dry_run,
+        override=override,
+        real_data_consent=real_data_consent,
+        progress=progress,
+    )
 
 
 def write_missing_card(path: str | os.PathLike[str], *, tag: str | None = None, repository: str = "") -> bool:
@@ -66,13 +84,30 @@ def write_missing_card(path: str | os.PathLike[str], *, tag: str | None = None, 
     named = hub_name(repository)
     name = named[0] if named else ""
     if contents.is_collection:
-        card = collection_card(contents.name, contents.stores, repository=name)
+        _write_card(root, collection_card(contents.name, contents.stores, repository=name))
     else:
-        card = dataset_card(contents.stores[""], repository=name)
+        write_card(open_store(root), repository=name)
+    return True
+
+
+def _settle_overrides(path: str | os.PathLike[str], reason: str | None, *, tag: str | None) -> None:
+    """Records what is published against the quality gate, with the data and on the card; takes back what is no more."""
+    contents = read_contents(path, tag)
+    passes = all(standing.may_be_published for standing in standings_of(contents).values())
+    if reason is None and not passes:
+        # it will be refused, unless the version is there already, with what was said of it then
+        return
+    overrides = {} if reason is None else wanted_overrides(contents, reason)
+    record_overrides(contents, overrides)
+    written = (contents.root / CARD_NAME).read_text(encoding="utf-8", errors="replace")
+    if (card := with_overrides(written, overrides)) != written:
+        _write_card(contents.root, card)
+
+
+def _write_card(root: Path, card: str) -> None:
     scratch = root / _SCRATCH
     try:
         write_atomic(root / CARD_NAME, card.encode(), scratch=scratch)
     finally:
         if scratch.exists():
             scratch.rmdir()
-    return True

@@ -9,17 +9,31 @@ from .detach import detach
 from .pin import pin
 
 if TYPE_CHECKING:
+    from .exporting import export
     from .fetching import fetch
+    from .importing import import_volumes
     from .load import load_dataset
     from .publishing import publish
     from .volume import LazyVolume, Volume
 
-__all__ = ["LazyVolume", "Volume", "detach", "fetch", "load_dataset", "pin", "publish"]
+__all__ = [
+    "LazyVolume",
+    "Volume",
+    "detach",
+    "export",
+    "fetch",
+    "import_volumes",
+    "load_dataset",
+    "pin",
+    "publish",
+]
 
 _HOMES = {
     "LazyVolume": "volume",
     "Volume": "volume",
+    "export": "exporting",
     "fetch": "fetching",
+    "import_volumes": "importing",
     "load_dataset": "load",
     "publish": "publishing",
 }

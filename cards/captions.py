@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from PIL import ImageFont
@@ -21,6 +22,7 @@ _BETWEEN: Final = 22
 _LONGEST: Final = 400
 
 
+@cache
 def font_of(size: int) -> Font:
     """The font that Pillow brings along, so that pictures do not depend on the machine's fonts."""
     return ImageFont.load_default(size=size)

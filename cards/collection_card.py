@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .dataset_card import SIZES, card_header, filled_splits, literal, sample_count
+from .dataset_card import filled_splits, header_text, literal, sample_count, size_category
+from .licences import NOT_CHOSEN
 from .markdown import escape, table
 from .notices import NOTICES
 
@@ -18,6 +19,10 @@ __all__ = ["collection_card"]
 _SYNTHETIC = """\
 **All {samples} samples of these {stores} data sets are synthetic. They show no real person, and they are not for
 clinical use.**"""
+
+_REAL = """\
+**{real} of the {samples} samples of these {stores} data sets are scans of real people. None are for clinical use.** Who
+may have them, and for what, is for whoever took them to say."""
 
 _NO_NOTICE = """\
 The publisher has not chosen a licence yet. Before people use the data sets, replace `license`, `license_name` and this
@@ -51,20 +56,21 @@ def collection_card(name: str, stores: Mapping[str, Manifest], *, repository: st
         for number, (config, manifest) in enumerate(stores.items())
     ]
     samples = sum(map(sample_count, stores.values()))
+    real = sum(sample_count(manifest) for manifest in stores.values() if not manifest.synthetic)
     header = {
         "pretty_name": name,
         "license": "other",
-        "license_name": notices[0].name if whole and len(notices) == 1 else "to-be-chosen",
+        "license_name": notices[0].name if whole and len(notices) == 1 else NOT_CHOSEN,
         **({"license_link": notices[0].link} if whole and len(notices) == 1 else {}),
-        "tags": ["synthetic", "medical", "3d", "zarr", "voxpress"],
-        "size_categories": [next(size for lower, size in SIZES if samples >= lower)],
-        "annotations_creators": ["machine-generated"],
+        "tags": [*(["synthetic"] if real < samples else []), "medical", "3d", "zarr", "voxpress"],
+        "size_categories": [size_category(samples)],
+        **({} if real else {"annotations_creators": ["machine-generated"]}),
         "configs": configs,
     }
     parts = [
-        card_header(header),
+        header_text(header),
         f"# {escape(name)}",
-        _SYNTHETIC.format(samples=f"{samples:,}", stores=len(stores)),
+        (_REAL if real else _SYNTHETIC).format(samples=f"{samples:,}", stores=len(stores), real=f"{real:,}"),
         table(("configuration", "version", "samples", "voxels", "spacing (mm)"), map(_row, stores, stores.values())),
         "## Load one",
         _example(repository or f"path/to/{name}", stores),

@@ -34,7 +34,8 @@ _LARGE: Final = 0.06
 """Labels with more than this part of the labelled voxels are tinted only: outlines of tissues hide the anatomy."""
 _GAP: Final = 8
 _MARGIN: Final = 20
-_FOOTER: Final = "Synthetic data, not for clinical use. Radiological view: the patient's right is on the left."
+_FOOTER: Final = "{kind}, not for clinical use. Radiological view: the patient's right is on the left."
+_KINDS: Final = {True: "Synthetic data", False: "Scans of real people"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +60,12 @@ class Scan:
 
 
 def preview(
-    scans: Sequence[Scan], *, columns: int | None = None, label_overlay: bool = True, panel_height: int = 256
+    scans: Sequence[Scan],
+    *,
+    columns: int | None = None,
+    label_overlay: bool = True,
+    panel_height: int = 256,
+    synthetic: bool = True,
 ) -> Image.Image:
     """A mosaic of samples, each with its axial, coronal and sagittal plane at one scale.
 
@@ -68,6 +74,7 @@ def preview(
         columns: samples side by side; by default one up to three samples, otherwise two.
         label_overlay: outline and tint the labels, with a legend.
         panel_height: pixels of the tallest plane.
+        synthetic: whether they show no real person, which the footer says.
 
     Returns:
         an RGB picture.
@@ -87,7 +94,7 @@ def preview(
     outlined = _outlined(scans, names)
     cells = _captioned(scans, [_planes(scan, scale, outlined) for scan in scans])
     mosaic = _mosaic(cells, columns or (1 if len(cells) <= 3 else 2))
-    return _framed(mosaic, names)
+    return _framed(mosaic, names, _FOOTER.format(kind=_KINDS[synthetic]))
 
 
 def preview_cohort(
@@ -115,7 +122,13 @@ def preview_cohort(
         CorruptError: the bytes of a volume are missing or wrong.
     """
     scans = [_scan(cohort, row, captions) for row in rows]
-    return preview(scans, columns=columns, label_overlay=label_overlay, panel_height=panel_height)
+    return preview(
+        scans,
+        columns=columns,
+        label_overlay=label_overlay,
+        panel_height=panel_height,
+        synthetic=cohort.manifest.synthetic,
+    )
 
 
 def _scan(cohort: Cohort, row: int, captions: Sequence[str] | None) -> Scan:
@@ -267,10 +280,10 @@ def _mosaic(cells: Sequence[Image.Image], columns: int) -> Image.Image:
     return mosaic
 
 
-def _framed(mosaic: Image.Image, names: Mapping[int, str]) -> Image.Image:
-    """With a margin, the legend and the footer, which says that the data are synthetic."""
+def _framed(mosaic: Image.Image, names: Mapping[int, str], footer: str) -> Image.Image:
+    """With a margin, the legend and the footer, which says whether the data are synthetic."""
     font = font_of(13)
-    width = max(mosaic.width, math.ceil(font.getlength(_FOOTER)))
+    width = max(mosaic.width, math.ceil(font.getlength(footer)))
     lines = legend_lines(names, font, width)
     top = _MARGIN + mosaic.height + _GAP
     framed = Image.new("RGB", (width + 2 * _MARGIN, top + 22 * (len(lines) + 1) + _MARGIN), _GROUND)
@@ -282,5 +295,5 @@ def _framed(mosaic: Image.Image, names: Mapping[int, str]) -> Image.Image:
             left = _MARGIN + x
             draw.rounded_rectangle((left, y + 3, left + 12, y + 15), radius=3, fill=_colour(value))
             draw.text((left + SWATCH, y + 9), printable(names[value]), font=font, fill=_TEXT, anchor="lm")
-    draw.text((_MARGIN, top + 22 * len(lines) + 11), _FOOTER, font=font, fill=_FAINT, anchor="lm")
+    draw.text((_MARGIN, top + 22 * len(lines) + 11), footer, font=font, fill=_FAINT, anchor="lm")
     return framed

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
-__all__ = ["Bar", "MistakeError", "aligned", "note", "number", "printable", "size"]
+__all__ = ["Bar", "MistakeError", "Stages", "aligned", "note", "number", "printable", "size"]
 
 _TERMINAL_REFRESH_S = 0.2
 _LOG_REFRESH_S = 10.0
@@ -72,6 +72,26 @@ class Bar:
             mininterval=_TERMINAL_REFRESH_S if terminal else _LOG_REFRESH_S,
             **self.options,
         )
+
+
+class Stages:
+    """A bar for each stage of a work that has several."""
+
+    def __init__(self) -> None:
+        self._stage, self._bar = "", Bar("", unit="")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.__exit__()
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Moves the bar of a stage; that of the one before is closed."""
+        if stage != self._stage:
+            self._bar.__exit__()
+            self._stage, self._bar = stage, Bar(stage, unit="")
+        self._bar.tell(done, total)
 
 
 def aligned(rows: Iterable[Sequence[object]]) -> list[str]:

@@ -30,7 +30,14 @@ def run(asked: argparse.Namespace) -> int:
                 note(f"{progress.done:,} of {progress.samples:,} samples are there; making the others")
             bar.tell(progress.done, progress.samples)
 
-        pressed = press.fulfil(recipe, asked.output, people_folder=folder, workers=asked.workers, progress=tell)
+        pressed = press.fulfil(
+            recipe,
+            asked.output,
+            people_folder=folder,
+            workers=asked.workers,
+            progress=tell,
+            features=not asked.no_features,
+        )
     if pressed.ignored_columns:
         note(f"no condition uses these columns of the people file: {', '.join(pressed.ignored_columns)}")
     if bar.shown is None:

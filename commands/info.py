@@ -36,7 +36,7 @@ def _facts(cohort: Cohort) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "version": manifest.version,
-        "synthetic": True,
+        "synthetic": manifest.synthetic,
         "path": str(cohort.path),
         "digest": manifest.digest,
         "recipe_sha256": manifest.recipe_sha256,
@@ -59,6 +59,7 @@ def _facts(cohort: Cohort) -> dict[str, Any]:
         },
         "conditions": {name: summary(values) for name, values in _conditions(cohort).items()},
         "measured": {name: summary(values) for name, values in _measures(cohort).items()},
+        "quality": _quality(cohort),
         "rejected": [{"sample_id": each.sample_id, "reasons": _reasons(each.attempts)} for each in manifest.rejected],
         "files": len(manifest.files),
         "bytes": sum(file.bytes for file in manifest.files.values()),
@@ -74,11 +75,26 @@ def _lines(cohort: Cohort) -> list[str]:
         ("digest", facts["digest"]),
         ("backend", backend),
         ("samples", f"{facts['samples']:,}: {splits}"),
+        ("quality", printable(facts["quality"]["sentence"])),
         *((name, _array(array)) for name, array in facts["arrays"].items()),
         *(("labels", _labels(array["labels"])) for array in facts["arrays"].values() if array["labels"]),
     ]
-    title = f"{facts['name']} {facts['version']}: synthetic data, not for clinical use"
+    kind = "synthetic data" if facts["synthetic"] else "scans of real people"
+    title = f"{facts['name']} {facts['version']}: {kind}, not for clinical use"
     return [printable(title), *aligned(head), *_rejected(facts["rejected"]), "", *_columns(cohort)]
+
+
+def _quality(cohort: Cohort) -> dict[str, str]:
+    """What its quality report says, if that holds."""
+    from ..quality.gate import check_report
+
+    standing = check_report(cohort.path, cohort.manifest)
+    return {
+        "verdict": standing.verdict.value,
+        "report": standing.state.value,
+        "profile": standing.profile,
+        "sentence": standing.sentence,
+    }
 
 
 def _array(array: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from .ordering import preparing
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from ..generation.factory import Progress
     from ..generation.next_version import NextPlan
@@ -26,9 +27,16 @@ def run(asked: argparse.Namespace) -> int:
 
     source = open_store(asked.path)
     plan = plan_next(
-        source, version=asked.version, sets=asked.sets, people=asked.people, if_lock_differs=asked.if_lock_differs
+        source,
+        version=asked.version,
+        sets=asked.sets,
+        people=asked.people,
+        refuse=asked.refuse,
+        if_lock_differs=asked.if_lock_differs,
     )
     note(_reused(plan))
+    for line in _refused(plan):
+        note(line)
     if plan.reused_samples < plan.recipe.samples:
         note(preparing(plan.recipe))
     with Bar("making", unit=" samples") as bar:
@@ -52,3 +60,14 @@ def _reused(plan: NextPlan) -> str:
         return f"no shard is reused, as these differ: {'; '.join(plan.why_not)}"
     made = f"{plan.recipe.samples - plan.reused_samples:,} are made"
     return f"{shards} are those of {plan.source.manifest.version}: {samples} samples are reused, {made}"
+
+
+def _refused(plan: NextPlan) -> Iterator[str]:
+    if plan.refused:
+        many = "1 sample is" if len(plan.refused) == 1 else f"{len(plan.refused):,} samples are"
+        yield f"{many} refused, to be made again with the same conditions and the next attempt"
+    if plan.unexplained:
+        yield (
+            f"{plan.source.path} does not tell why {plan.unexplained:,} attempts were refused before, so neither will "
+            "the new version"
+        )

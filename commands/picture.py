@@ -38,10 +38,11 @@ def check_folder(path: Path) -> None:
         raise MistakeError(msg)
 
 
-def write_png(picture: Image, path: Path) -> None:
-    """Writes a picture, marked as synthetic."""
+def write_png(picture: Image, path: Path, *, synthetic: bool = True) -> None:
+    """Writes a picture, marked as synthetic or not."""
     from PIL.PngImagePlugin import PngInfo
 
     marks = PngInfo()
-    marks.add_text("Description", "Synthetic data made by voxpress, not for clinical use")
+    kind = "Synthetic data made by voxpress" if synthetic else "Scans of real people"
+    marks.add_text("Description", f"{kind}, not for clinical use")
     picture.save(path, format="PNG", pnginfo=marks)

@@ -1,9 +1,11 @@
-"""`voxpress preview`: a picture of some samples."""
+"""`voxpress preview`: a picture of some samples, or a page to look through them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .card import spread, write_viewer
 from .console import MistakeError
 from .picture import png_path, write_png
 
@@ -16,16 +18,21 @@ __all__ = ["run"]
 
 
 def run(asked: argparse.Namespace) -> int:
-    """Draws the samples into a PNG."""
+    """Draws the samples into a PNG or a page."""
     from ..cards import preview_cohort
     from ..store import open as open_store
 
-    path = png_path(asked.output)
+    page = asked.output.lower().endswith(".html")
+    path = Path(asked.output) if page else png_path(asked.output)
     cohort = open_store(asked.path)
     if asked.where:
         cohort = cohort.where(asked.where)
     rows = _rows(asked, cohort)
-    write_png(preview_cohort(cohort, rows, label_overlay=not asked.no_overlay), path)
+    if page:
+        write_viewer(cohort, rows, path, label_overlay=not asked.no_overlay)
+    else:
+        picture = preview_cohort(cohort, rows, label_overlay=not asked.no_overlay)
+        write_png(picture, path, synthetic=cohort.manifest.synthetic)
     print(f"{path}: {len(rows):,} of {len(cohort):,} samples")
     return 0
 
@@ -36,7 +43,7 @@ def _rows(asked: argparse.Namespace, cohort: Cohort) -> list[int]:
         msg = f"{asked.path} has no sample{where}; ask for others"
         raise MistakeError(msg)
     if asked.rows is None:
-        return _spread(asked.n, len(cohort))
+        return spread(asked.n, len(cohort))
     try:
         rows = [int(row) for row in asked.rows.split(",")]
     except ValueError:
@@ -47,9 +54,3 @@ def _rows(asked: argparse.Namespace, cohort: Cohort) -> list[int]:
         msg = f"--rows must be from 0 to {len(cohort) - 1}, the samples{where} of {asked.path}, got {beyond[0]}"
         raise MistakeError(msg)
     return rows
-
-
-def _spread(wanted: int, there: int) -> list[int]:
-    """Rows from the first to the last at even distances."""
-    count = min(wanted, there)
-    return [row * (there - 1) // max(count - 1, 1) for row in range(count)]

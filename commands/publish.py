@@ -28,6 +28,8 @@ def run(asked: argparse.Namespace) -> int:
             private=asked.private,
             token=asked.token,
             dry_run=asked.dry_run,
+            override=asked.override,
+            real_data_consent=asked.real_data_consent,
             progress=bars.tell,
         )
     for text in published.notes:

@@ -33,12 +33,12 @@ def run(asked: argparse.Namespace) -> int:
         print(example_text(), end="")
         return 0
     from ..generation.cohort import draw_cohort
-    from ..generation.recipe import load_people
+    from ..generation.recipe import load_people, load_refusals
     from ..generation.registry import load_backend
 
     recipe, folder = ordered(asked)
     backend = load_backend(recipe.backend.name, recipe.backend.options, recipe.grid)
-    plan = draw_cohort(recipe, backend, load_people(recipe, folder))
+    plan = draw_cohort(recipe, backend, load_people(recipe, folder), load_refusals(recipe, folder))
     print(recipe.to_yaml(), end="")
     for line in ["", *_summary(recipe, backend, plan), "", *_conditions(backend, plan), "", *_first(plan)]:
         print(f"# {printable(line)}".rstrip())

@@ -94,10 +94,7 @@ def _samples(differences: Sequence[SampleDifference]) -> list[str]:
 
 
 def _add_card(path: str) -> None:
-    from ..generation.original import original_order
     from ..press import write_card
     from ..store import open as open_store
 
-    cohort = open_store(path)
-    with original_order(cohort) as (recipe, _):
-        write_card(cohort, recipe)
+    write_card(open_store(path))

@@ -94,11 +94,14 @@ def _write_picture(proof: Proof, path: Path) -> list[Path]:
 
 
 def _write_nifti(proof: Proof, path: Path) -> list[Path]:
-    from .nifti import write_nifti
+    from .. import __version__
+    from ..store.nifti import NiftiMarks, nifti_bytes
 
     stem = next(path.name.removesuffix(end) for end in reversed(_NIFTI) if path.name.endswith(end))
     ending = path.name.removeprefix(stem)
     paths = {name: path if name == "image" else path.with_name(f"{stem}_{name}{ending}") for name in proof.volumes}
+    marks = NiftiMarks(synthetic=True, writer=f"voxpress {__version__}", sample_id=proof.sample_id)
     for name, file in paths.items():
-        write_nifti(file, proof.volumes[name], proof.specs[name])
+        data = nifti_bytes(proof.volumes[name], proof.specs[name], marks, compressed=file.name.endswith(".gz"))
+        file.write_bytes(data)
     return list(paths.values())

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .backend import Backend
     from .people import People
     from .recipe_types import Recipe
+    from .refusals import Attempts, Refusals
 
 __all__ = ["CohortPlan", "ShardPlan", "draw_cohort"]
 
@@ -64,6 +65,7 @@ class CohortPlan:
         split: number of each row's split, int32.
         slot: place of each row in its split, int64.
         ignored_columns: columns of the people file that no condition uses.
+        refused: index → attempt → reasons, of the attempts that the order refuses.
     """
 
     name: str
@@ -74,6 +76,7 @@ class CohortPlan:
     split: NDArray[np.int32]
     slot: NDArray[np.int64]
     ignored_columns: tuple[str, ...] = ()
+    refused: Mapping[int, Attempts] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -126,7 +129,9 @@ class CohortPlan:
         return pa.table({name: pa.array(values) for name, values in {**columns, **self.conditions}.items()})
 
 
-def draw_cohort(recipe: Recipe, backend: Backend, people: People | None = None) -> CohortPlan:
+def draw_cohort(
+    recipe: Recipe, backend: Backend, people: People | None = None, refusals: Refusals | None = None
+) -> CohortPlan:
     """Draws every row, and checks that the backend can make it.
 
     Row i does not change when the number of samples grows. Conditions are drawn in the order in which the backend
@@ -137,12 +142,14 @@ def draw_cohort(recipe: Recipe, backend: Backend, people: People | None = None) 
         recipe: the order.
         backend: declares the conditions; makes nothing here.
         people: the recipe's people file, from `load_people`.
+        refusals: the recipe's refusal list, from `load_refusals`.
 
     Raises:
         RecipeError: a condition is unknown or of the wrong kind, or the people file does not hold what is asked of it.
         UnreachableError: the backend cannot make a row; the message names the condition, the row and what is in reach.
     """
     _check_people(recipe, people)
+    _check_refusals(recipe, refusals)
     distributions = resolve_conditions(recipe, backend, people)
     conditions = draw_conditions(recipe, backend, distributions, people)
     split = assign_splits(recipe.seed, tuple(recipe.splits.values()), recipe.samples)
@@ -159,6 +166,7 @@ def draw_cohort(recipe: Recipe, backend: Backend, people: People | None = None) 
         split=split,
         slot=slot,
         ignored_columns=tuple(column for column in (people.columns if people else ()) if column not in used),
+        refused=refusals.attempts if refusals else {},
     )
 
 
@@ -176,3 +184,12 @@ def _check_people(recipe: Recipe, people: People | None) -> None:
             "ask for fewer or add people"
         )
         raise RecipeError(msg)
+
+
+def _check_refusals(recipe: Recipe, refusals: Refusals | None) -> None:
+    if (recipe.refused is None) != (refusals is None):
+        what = "names none, but one was given" if recipe.refused is None else f"names {recipe.refused.path}, got none"
+        msg = f"refused: must be the list that the recipe names; it {what} (see load_refusals)"
+        raise RecipeError(msg)
+    if recipe.refused is not None and refusals is not None:
+        recipe.refused.check(refusals.sha256)

@@ -14,25 +14,29 @@ from ..store import FORMAT_VERSION, MANIFEST_NAME, Manifest, differences, refuse
 from .arrays import specs_of
 from .cohort import draw_cohort
 from .engines import run_local
+from .features import features_folder, write_features
 from .finishing import finish
 from .journal import Journal
 from .lock import lock_of
-from .recipe import load_people
+from .recipe import load_people, load_refusals
 from .registry import load_backend
 from .shard_maker import Row, ShardJob, ShardMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..quality.features import FeatureExtractor
     from .backend import Backend
     from .cohort import CohortPlan
     from .journal import ShardRecord
     from .recipe import Recipe
+    from .refusals import Refusals
 
-__all__ = ["PEOPLE_NAME", "RECIPE_NAME", "Progress", "Run", "generate", "plan_jobs", "row_of"]
+__all__ = ["PEOPLE_NAME", "RECIPE_NAME", "REFUSED_NAME", "Progress", "Run", "generate", "plan_jobs", "row_of"]
 
 RECIPE_NAME = "recipe.yaml"
 PEOPLE_NAME = "people.csv"
+REFUSED_NAME = "refused.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,8 @@ def generate(
     inherit: Callable[[ShardJob, Path], ShardRecord | None] | None = None,
     lock: Mapping[str, Mapping[str, str]] | None = None,
     rows: Sequence[int] | None = None,
+    extractors: Sequence[FeatureExtractor] = (),
+    refusals: Refusals | None = None,
 ) -> Run:
     """Makes the data set of a recipe.
 
@@ -84,7 +90,7 @@ def generate(
     Args:
         recipe: the order.
         target: folder of the data set: new, empty, or an unfinished or finished run of the same recipe.
-        people_folder: where the recipe's people file lies.
+        people_folder: where the recipe's people file and refusal list lie.
         workers: processes.
         progress: told after each sample.
         load: gives the backend, in place of the installed one of the recipe's name; picklable.
@@ -93,6 +99,8 @@ def generate(
             None if it is to be made.
         lock: groups that the lock of the manifest has beside those of what is installed.
         rows: only these of the cohort; those of a split close up. `lock` must say so.
+        extractors: of features that are put beside the table. They decide no byte that the manifest lists.
+        refusals: the refusal list that the recipe names, where it is not in the folder.
 
     Raises:
         RecipeError: the recipe does not fit the backend.
@@ -108,8 +116,9 @@ def generate(
     load = load or partial(load_backend, recipe.backend.name, recipe.backend.options, recipe.grid)
     backend = load()
     people = load_people(recipe, people_folder)
-    plan = draw_cohort(recipe, backend, people)
-    beside = _beside(recipe, people_folder)
+    refusals = load_refusals(recipe, people_folder) if refusals is None else refusals
+    plan = draw_cohort(recipe, backend, people, refusals)
+    beside = _beside(recipe, people_folder, refusals)
     refuse_foreign(target)
     lock = {**lock_of(backend), **(lock or {})}
     order: dict[str, Any] = {
@@ -130,7 +139,7 @@ def generate(
         report = _Reporter(samples, samples - sum(len(job.rows) for job in jobs), progress)
         inherited = _inherited(jobs, inherit, journal, report) if inherit else {}
         jobs = [job for job in jobs if (job.split, job.number) not in inherited]
-        maker = ShardMaker(load=load, specs=specs, seed=recipe.seed, target=target)
+        maker = ShardMaker(load=load, specs=specs, seed=recipe.seed, target=target, extractors=extractors)
         made = run_local(maker, arrange(jobs) if arrange else jobs, workers=workers, on_sample=report.add)
         records = [*committed.values(), *inherited.values(), *made]
         manifest = finish(
@@ -143,6 +152,7 @@ def generate(
             beside=beside,
             scratch=journal.scratch,
         )
+        write_features(target, manifest, records, features_folder(journal.folder), extractors)
         journal.clear()
     return Run(manifest=manifest, made=sum(len(job.rows) for job in jobs), ignored_columns=plan.ignored_columns)
 
@@ -168,7 +178,13 @@ def plan_jobs(plan: CohortPlan, rows: Sequence[int] | None = None) -> list[Shard
 
 def row_of(plan: CohortPlan, index: int, slot: int) -> Row:
     """A row of a cohort, to be put into a slot of its split."""
-    return Row(sample_id=plan.sample_id(index), index=index, slot=slot, conditions=plan.order(index).conditions)
+    return Row(
+        sample_id=plan.sample_id(index),
+        index=index,
+        slot=slot,
+        conditions=plan.order(index).conditions,
+        refused=plan.refused.get(index, {}),
+    )
 
 
 def _inherited(
@@ -198,13 +214,17 @@ class _Reporter:
             self._tell(Progress(samples=self._samples, done=self._done))
 
 
-def _beside(recipe: Recipe, folder: str | Path) -> Mapping[str, bytes]:
+def _beside(recipe: Recipe, folder: str | Path, refusals: Refusals | None) -> Mapping[str, bytes]:
     """The files that make the order whole: with them alone, the data set can be made again."""
-    if recipe.people is None:
-        return {RECIPE_NAME: recipe.to_yaml().encode()}
-    people = (Path(folder) / recipe.people.path).read_bytes()
-    moved = recipe.replaced(people={"path": PEOPLE_NAME, "sha256": recipe.people.sha256})
-    return {RECIPE_NAME: moved.to_yaml().encode(), PEOPLE_NAME: people}
+    files, moved = {}, {}
+    if recipe.people is not None:
+        files[PEOPLE_NAME] = (Path(folder) / recipe.people.path).read_bytes()
+        moved["people"] = {"path": PEOPLE_NAME, "sha256": recipe.people.sha256}
+    if refusals is not None:
+        files[REFUSED_NAME] = refusals.to_csv()
+        moved["refused"] = {"path": REFUSED_NAME, "sha256": refusals.sha256}
+    recipe = recipe.replaced(**moved) if moved else recipe
+    return {RECIPE_NAME: recipe.to_yaml().encode(), **files}
 
 
 def _finished(target: Path, beside: Mapping[str, bytes], lock: Mapping[str, Mapping[str, str]]) -> Manifest:

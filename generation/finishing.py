@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from ..quality.rejects import write_rejects
 from ..store import (
     FORMAT_VERSION,
     Manifest,
@@ -54,7 +55,7 @@ def finish(
         specs: of the arrays.
         lock: of the manifest.
         records: of all shards.
-        beside: files that are kept with the data: `recipe.yaml`, and `people.csv` where there is one.
+        beside: files that are kept with the data: `recipe.yaml`, and `people.csv` and `refused.csv` where there are.
         scratch: for temporary files.
     """
     files: dict[str, FileRecord] = {path: file for record in records for path, file in record.files.items()}
@@ -80,6 +81,13 @@ def finish(
         arrays={array_path(split, name): spec for split in splits for name, spec in specs.items()},
         rejected=tuple(sorted((r for record in records for r in record.rejected), key=lambda r: r.index)),
         files=files,
+    )
+    write_rejects(
+        target,
+        [attempt for record in records for attempt in record.refused],
+        {condition.name: condition.kind for condition in backend.conditions},
+        manifest_sha256=manifest.digest,
+        scratch=scratch,
     )
     seal(target, manifest, scratch=scratch)
     return manifest

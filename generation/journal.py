@@ -22,6 +22,8 @@ class ShardRecord:
         files: path in the store → record, one for each array.
         rows: one for each sample, in slot order: column → value.
         rejected: samples that no attempt made well enough.
+        refused: all attempts that were refused, also at samples that a later one made well enough: as rows of
+            `quality.rejects.write_rejects`.
     """
 
     split: str
@@ -29,6 +31,7 @@ class ShardRecord:
     files: Mapping[str, FileRecord]
     rows: tuple[Mapping[str, Any], ...]
     rejected: tuple[Rejection, ...]
+    refused: tuple[Mapping[str, Any], ...] = ()
 
 
 class Journal(WorkFolder):
@@ -64,6 +67,7 @@ def _read(fields: Mapping[str, Any]) -> ShardRecord:
             Rejection(**{**each, "attempts": tuple(_attempt(attempt) for attempt in each["attempts"])})
             for each in fields["rejected"]
         ),
+        refused=tuple(fields["refused"]),
     )
 
 

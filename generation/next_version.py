@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..errors import CorruptError, RecipeError
-from ..store import refuse_inside, take_over
+from ..store import WORK_FOLDER, refuse_inside, take_over
 from ..store.diff.fields import field_changes
 from ..store.differences import differences
 from ..store.files import read_whole
@@ -18,11 +18,13 @@ from ..store.strict_yaml import MAX_BYTES, read_mapping
 from ..store.version_order import precedence
 from .arrays import specs_of
 from .cohort import draw_cohort
-from .factory import RECIPE_NAME, generate, plan_jobs
+from .factory import RECIPE_NAME, REFUSED_NAME, generate, plan_jobs
+from .features import features_folder, inherit_features
 from .finishing import schema_of
 from .lock import lock_of
 from .overrides import with_overrides
-from .recipe import load_people, recipe_from
+from .recipe import load_people, load_refusals, recipe_from
+from .refusing import refused_by
 from .registry import load_backend
 from .reuse import obstacles, reusable, same_jobs
 
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..quality.features import FeatureExtractor
     from ..store import Cohort
     from .backend import Backend
     from .factory import Progress, Run
     from .journal import ShardRecord
     from .recipe import Recipe
+    from .refusals import Refusals
     from .shard_maker import ShardJob
 
 __all__ = ["IfLockDiffers", "NextPlan", "make_next", "plan_next"]
@@ -56,6 +60,8 @@ class NextPlan:
         reused: split and number → record of each shard that is taken over.
         why_not: what keeps all shards from being reused; empty if nothing does.
         lock: what the lock of the next version says of shards that were made with other packages.
+        refusals: attempts that are not taken, those of the version before included.
+        refused: ids of the samples that are refused now.
     """
 
     source: Cohort
@@ -66,11 +72,18 @@ class NextPlan:
     reused: Mapping[tuple[str, int], ShardRecord]
     why_not: tuple[str, ...]
     lock: Mapping[str, Mapping[str, str]]
+    refusals: Refusals | None
+    refused: tuple[str, ...]
 
     @property
     def reused_samples(self) -> int:
         """Samples of the shards that are taken over, those that no attempt made included."""
         return sum(len(record.rows) + len(record.rejected) for record in self.reused.values())
+
+    @property
+    def unexplained(self) -> int:
+        """Refused attempts at these whose reasons the version before does not tell."""
+        return sum(attempt["reasons"] is None for record in self.reused.values() for attempt in record.refused)
 
 
 def installed(recipe: Recipe) -> Backend:
@@ -84,6 +97,7 @@ def plan_next(
     version: str,
     sets: Sequence[str] = (),
     people: str | os.PathLike[str] | None = None,
+    refuse: str | os.PathLike[str] | None = None,
     if_lock_differs: IfLockDiffers = "refuse",
     load: Callable[[Recipe], Backend] = installed,
 ) -> NextPlan:
@@ -94,6 +108,7 @@ def plan_next(
         version: of the next one, greater than that of the source.
         sets: changes of the recipe, as of ``--set``.
         people: another people file, in place of that of the source.
+        refuse: `quarantine.json` of the source: samples that get their next attempt, at the same conditions.
         if_lock_differs: what to do where shards could be reused, but other packages are installed than those that they
             were made with, so that the same order may give other bits: refuse; remake all samples; or reuse the shards,
             which the lock then says.
@@ -102,8 +117,9 @@ def plan_next(
     Raises:
         StoreNotFoundError: the source is not on this machine.
         CorruptError: its recipe or table is missing or wrong.
-        RecipeError: the change is not well formed, gives another name, or a version that is not greater; or the lock
-            differs.
+        RecipeError: the change is not well formed, gives another name, or a version that is not greater; the samples
+            to refuse are not those of the source; or the lock differs.
+        FormatError: the file of these samples is something else.
         UnreachableError: the backend cannot make a row.
     """
     if if_lock_differs not in get_args(IfLockDiffers):
@@ -112,17 +128,24 @@ def plan_next(
     given = _read_recipe(source)
     old = recipe_from(given, folder=source.path, source=f"the recipe of {source.path}")
     changed = with_overrides(given, sets=sets) | {"version": version}
+    if changed.pop("refused", None) != given.get("refused"):
+        msg = "refused: is not set by hand in a next version; give the samples to refuse with --refuse quarantine.json"
+        raise RecipeError(msg)
     folder = source.path
     if people is not None:
         folder, changed["people"] = Path(people).parent, Path(people).name
     new = recipe_from(changed, folder=folder, source="the changed recipe")
     _check_names(source, new)
+    listed = load_refusals(old, source.path)
+    refusals, refused = refused_by(source, old, new, listed, refuse)
+    if refusals is not None:
+        new = new.replaced(refused={"path": REFUSED_NAME, "sha256": refusals.sha256})
     backend = load(new)
-    jobs = plan_jobs(draw_cohort(new, backend, load_people(new, folder)))
+    jobs = plan_jobs(draw_cohort(new, backend, load_people(new, folder), refusals))
     why_not = obstacles(old, new) or _stored_otherwise(source, new, backend)
     records: Mapping[tuple[str, int], ShardRecord] = {}
     if not why_not:
-        before = plan_jobs(draw_cohort(old, backend, load_people(old, source.path)))
+        before = plan_jobs(draw_cohort(old, backend, load_people(old, source.path), listed))
         records = reusable(source, same_jobs(before, jobs), old.seed)
     lock: Mapping[str, Mapping[str, str]] = {}
     if records and (differing := differences(source.manifest.lock, lock_of(backend))):
@@ -141,6 +164,8 @@ def plan_next(
         reused=records,
         why_not=tuple(why_not),
         lock=lock,
+        refusals=refusals,
+        refused=refused,
     )
 
 
@@ -151,6 +176,7 @@ def make_next(
     workers: int = 1,
     progress: Callable[[Progress], None] | None = None,
     copy: bool = False,
+    extractors: Sequence[FeatureExtractor] = (),
 ) -> Run:
     """Makes the next version: takes over what is there, and makes the rest as `factory.generate` does.
 
@@ -163,6 +189,8 @@ def make_next(
         workers: processes.
         progress: told after each shard that was taken over, and each sample that was made.
         copy: copy shards rather than link them.
+        extractors: as for `factory.generate`; those of shards that are taken over come from the source, where it has
+            them.
 
     Raises:
         StoreExistsError: the target holds something else, or lies in the source.
@@ -178,12 +206,21 @@ def make_next(
         workers=workers,
         progress=progress,
         load=partial(plan.load, plan.recipe),
-        inherit=partial(_take, plan, target, copy),
+        inherit=partial(_take, plan, target, copy, extractors),
         lock=plan.lock,
+        extractors=extractors,
+        refusals=plan.refusals,
     )
 
 
-def _take(plan: NextPlan, target: Path, copy: bool, job: ShardJob, scratch: Path) -> ShardRecord | None:  # noqa: FBT001
+def _take(  # noqa: PLR0917
+    plan: NextPlan,
+    target: Path,
+    copy: bool,  # noqa: FBT001
+    extractors: Sequence[FeatureExtractor],
+    job: ShardJob,
+    scratch: Path,
+) -> ShardRecord | None:
     """Takes over the files of a shard, if they can be reused."""
     record = plan.reused.get((job.split, job.number))
     for path, file in record.files.items() if record else ():
@@ -191,6 +228,9 @@ def _take(plan: NextPlan, target: Path, copy: bool, job: ShardJob, scratch: Path
             take_over(safe_path(plan.source.path, path), target / path, path, file, scratch=scratch, copy=copy)
         except CorruptError as error:
             raise plan.source.store.told(error) from error
+    if record and extractors:
+        folder = features_folder(target / WORK_FOLDER)
+        inherit_features(plan.source, folder, job.split, job.number, extractors)
     return record
 
 

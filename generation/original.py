@@ -1,4 +1,4 @@
-"""The order that a data set was made from, as it is kept in it: its recipe, and its people file."""
+"""The order that a data set was made from, as it is kept in it: recipe, people file and refusal list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RecipeError
 from ..store.files import check_record
-from .factory import PEOPLE_NAME, RECIPE_NAME
+from .factory import PEOPLE_NAME, RECIPE_NAME, REFUSED_NAME
 from .people import MAX_BYTES
 from .recipe import parse_recipe
 
@@ -24,19 +24,20 @@ __all__ = ["original_order"]
 
 @contextmanager
 def original_order(cohort: Cohort) -> Iterator[tuple[Recipe, Path]]:
-    """The recipe of a data set, and a folder with its people file for as long as this is entered.
+    """The recipe of a data set, and a folder with the files that it names for as long as this is entered.
 
     Args:
         cohort: of the data set, local or remote.
 
     Raises:
         RecipeError: the data set has no recipe that voxpress can follow, as one that was imported.
-        CorruptError: the recipe or the people file is missing or damaged.
+        CorruptError: the recipe or a file that it names is missing or damaged.
     """
     with tempfile.TemporaryDirectory(prefix="voxpress-order-") as folder:
         text = _read(cohort, RECIPE_NAME)
-        if PEOPLE_NAME in cohort.manifest.files:
-            (Path(folder) / PEOPLE_NAME).write_bytes(_read(cohort, PEOPLE_NAME))
+        for name in (PEOPLE_NAME, REFUSED_NAME):
+            if name in cohort.manifest.files:
+                (Path(folder) / name).write_bytes(_read(cohort, name))
         try:
             recipe = parse_recipe(text.decode(errors="replace"), folder=folder, source=f"the recipe of {cohort.url}")
         except RecipeError as error:

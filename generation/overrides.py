@@ -29,7 +29,19 @@ if TYPE_CHECKING:
 
 __all__ = ["FIELDS", "with_overrides"]
 
-FIELDS = ("name", "version", "samples", "seed", "backend", "image", "people", "conditions", "splits", "shards")
+FIELDS = (
+    "name",
+    "version",
+    "samples",
+    "seed",
+    "backend",
+    "image",
+    "people",
+    "conditions",
+    "splits",
+    "shards",
+    "refused",
+)
 """The fields of a recipe, as written in YAML."""
 
 
@@ -88,7 +100,7 @@ def _set(mapping: dict[str, Any], path: tuple[str, ...], value: str, change: str
         inner = place.get(part)
         if path[:depth] == ("backend",) and isinstance(inner, str):
             inner = {"name": inner}
-        elif path[:depth] == ("people",) and isinstance(inner, str):
+        elif path[:depth] in (("people",), ("refused",)) and isinstance(inner, str):
             inner = {"path": inner}
         inner = {} if inner is None else inner
         if not isinstance(inner, dict):

@@ -21,7 +21,8 @@ from ..errors import RecipeError
 from ..store.strict_yaml import MAX_BYTES, read_mapping
 from .overrides import with_overrides
 from .people import People, read_people
-from .recipe_types import BackendOrder, ImageOrder, PeopleFile, Recipe, ShardOrder
+from .recipe_types import BackendOrder, ImageOrder, PeopleFile, Recipe, RefusedFile, ShardOrder
+from .refusals import Refusals, read_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,11 +32,13 @@ __all__ = [
     "ImageOrder",
     "PeopleFile",
     "Recipe",
+    "RefusedFile",
     "ShardOrder",
     "default_recipe",
     "example_text",
     "load_people",
     "load_recipe",
+    "load_refusals",
     "parse_recipe",
     "recipe_from",
 ]
@@ -44,7 +47,7 @@ __all__ = [
 def load_recipe(
     path: str | Path, *, sets: Sequence[str] = (), samples: int | None = None, seed: int | None = None
 ) -> Recipe:
-    """Reads a recipe file; its people file is looked for in the same folder.
+    """Reads a recipe file; its people file and its refusal list are looked for in the same folder.
 
     Args:
         path: the YAML file.
@@ -84,7 +87,8 @@ def parse_recipe(
 
     Args:
         content: YAML.
-        folder: where the people file is looked for; without it, a recipe with people must give its sha256 and samples.
+        folder: where the people file and the refusal list are looked for; without it, a recipe with people must give
+            its sha256 and samples.
         source: what errors call the recipe.
         sets: changes as of ``--set``, see `with_overrides`.
         samples: number of samples, in place of the text's.
@@ -105,7 +109,8 @@ def recipe_from(mapping: Mapping[str, Any], *, folder: str | Path | None = None,
     """
     given = {name: value for name, value in mapping.items() if value is not None}
     filled, problems = _with_people(given, folder)
-    return Recipe.validated(filled, source=source, problems=problems)
+    filled, more = _with_refused(filled, folder)
+    return Recipe.validated(filled, source=source, problems=[*problems, *more])
 
 
 def default_recipe(*, sets: Sequence[str] = (), samples: int | None = None, seed: int | None = None) -> Recipe:
@@ -133,6 +138,19 @@ def load_people(recipe: Recipe, folder: str | Path) -> People | None:
     return people
 
 
+def load_refusals(recipe: Recipe, folder: str | Path) -> Refusals | None:
+    """Reads the refusal list of a recipe, None where it has none; the folder is that of the recipe.
+
+    Raises:
+        RecipeError: the file cannot be read, is no such list, or is not the one that the recipe was read with.
+    """
+    if recipe.refused is None:
+        return None
+    refusals = read_refusals(Path(folder) / recipe.refused.path)
+    recipe.refused.check(refusals.sha256)
+    return refusals
+
+
 def _with_people(given: dict[str, Any], folder: str | Path | None) -> tuple[dict[str, Any], list[str]]:
     """Reads the people file, and fills in its digest and, where nobody said how many, the number of samples."""
     raw = given.get("people")
@@ -157,3 +175,28 @@ def _with_people(given: dict[str, Any], folder: str | Path | None) -> tuple[dict
     except RecipeError as error:
         return unread, [f"{'' if str(error).startswith('people') else 'people: '}{error}"]
     return {"samples": people.rows} | given | {"people": {"path": order.path, "sha256": people.sha256}}, []
+
+
+def _with_refused(given: dict[str, Any], folder: str | Path | None) -> tuple[dict[str, Any], list[str]]:
+    """Reads the refusal list, and fills in its digest."""
+    raw = given.get("refused")
+    raw = {"path": raw} if isinstance(raw, str) else raw
+    if not isinstance(raw, dict):
+        return given, []
+    filled = {"sha256": "0" * 64} | raw
+    try:
+        order = RefusedFile.model_validate(filled)
+    except ValidationError:
+        return given | {"refused": filled}, []
+    unread = {name: value for name, value in given.items() if name != "refused"}
+    if folder is None:
+        if "sha256" in raw:
+            return given | {"refused": raw}, []
+        return unread, ["refused: must be looked for in a folder, but the recipe was given as text: pass folder="]
+    try:
+        refusals = read_refusals(Path(folder) / order.path)
+        if "sha256" in raw:
+            order.check(refusals.sha256)
+    except RecipeError as error:
+        return unread, [f"{'' if str(error).startswith('refused.sha256') else 'refused: '}{error}"]
+    return given | {"refused": {"path": order.path, "sha256": refusals.sha256}}, []

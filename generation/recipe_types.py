@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator, model_validator
 
@@ -17,7 +17,7 @@ from .distributions import Distribution, Normal, plain
 from .fields import invalid, number, text, triple, whole
 from .problems import lines_of, recipe_error
 
-__all__ = ["BackendOrder", "ImageOrder", "PeopleFile", "Recipe", "ShardOrder"]
+__all__ = ["BackendOrder", "ImageOrder", "PeopleFile", "Recipe", "RefusedFile", "ShardOrder"]
 
 _SEMVER = (
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
@@ -136,9 +136,10 @@ def _positive(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
-class PeopleFile(_Strict):
-    """The CSV with one row a sample; in a recipe its path, or ``{path: …, sha256: …}`` to hold it to its content."""
+class _FileBeside(_Strict):
+    """A file that belongs to the order; in a recipe its path, or ``{path: …, sha256: …}`` to hold it to its content."""
 
+    _field: ClassVar[str]
     path: Annotated[str, BeforeValidator(text(r"[^\\:\0]+", "a path"))]
     sha256: Annotated[str, BeforeValidator(text(r"[0-9a-f]{64}", "64 hexadecimal digits, or left out"))]
 
@@ -158,10 +159,22 @@ class PeopleFile(_Strict):
         """
         if sha256 != self.sha256:
             msg = (
-                f"people.sha256: must be the SHA-256 of {self.path}, which is {sha256}, got {self.sha256}: "
+                f"{self._field}.sha256: must be the SHA-256 of {self.path}, which is {sha256}, got {self.sha256}: "
                 "the file is not the one that the recipe was written for"
             )
             raise RecipeError(msg)
+
+
+class PeopleFile(_FileBeside):
+    """The CSV with one row a sample."""
+
+    _field: ClassVar[str] = "people"
+
+
+class RefusedFile(_FileBeside):
+    """The list of refused attempts."""
+
+    _field: ClassVar[str] = "refused"
 
 
 class ShardOrder(_Strict):
@@ -184,6 +197,7 @@ class Recipe(_Strict):
         conditions: condition → its distribution; those left out have the backend's default.
         splits: split → its fraction of the rows, in this order.
         shards: how the data set is cut into files.
+        refused: the list of attempts that are not taken, if any.
     """
 
     name: _Slug
@@ -196,6 +210,7 @@ class Recipe(_Strict):
     conditions: Mapping[_ConditionName, Distribution] = {}
     splits: Mapping[_SplitName, _Fraction] = {"train": 0.8, "validation": 0.1, "test": 0.1}
     shards: ShardOrder = ShardOrder()
+    refused: RefusedFile | None = None
 
     @field_validator("splits")
     @classmethod
@@ -230,6 +245,8 @@ class Recipe(_Strict):
         }
         if self.people is not None:
             fields["people"] = {"path": self.people.path, "sha256": self.people.sha256}
+        if self.refused is not None:
+            fields["refused"] = {"path": self.refused.path, "sha256": self.refused.sha256}
         return fields
 
     def to_yaml(self) -> str:
@@ -240,12 +257,14 @@ class Recipe(_Strict):
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of everything that decides the samples and where each is stored.
 
-        Left out are the version, and where the people file lies: its content is in.
+        Left out are the version, and where the people file and the refusal list lie: their content is in.
         """
         fields = self.to_plain()
         del fields["version"]
         if self.people is not None:
             fields["people"] = self.people.sha256
+        if self.refused is not None:
+            fields["refused"] = self.refused.sha256
         canonical = json.dumps(_pairs(fields), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -280,6 +299,7 @@ def _fields_at(path: str) -> tuple[str, ...]:
         "backend": BackendOrder,
         "image": ImageOrder,
         "people": PeopleFile,
+        "refused": RefusedFile,
         "shards": ShardOrder,
     }
     return tuple((Normal if path.endswith(".normal") else models[path]).model_fields)

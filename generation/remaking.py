@@ -15,7 +15,7 @@ from .engines import run_local
 from .factory import row_of
 from .finishing import row_groups, zarr_files
 from .lock import lock_differences, lock_of
-from .recipe import load_people
+from .recipe import load_people, load_refusals
 from .registry import load_backend
 from .shard_maker import ShardJob, ShardMaker
 
@@ -38,7 +38,7 @@ class Remaker:
     Args:
         cohort: of the data set; its manifest says how samples are packed, so a copy that is packed otherwise will do.
         recipe: of it.
-        people_folder: where the recipe's people file lies.
+        people_folder: where the recipe's people file and refusal list lie.
         load: gives the backend, in place of the installed one; picklable.
 
     Raises:
@@ -51,7 +51,8 @@ class Remaker:
         self._cohort, self._recipe = cohort, recipe
         self._load = load or partial(load_backend, recipe.backend.name, recipe.backend.options, recipe.grid)
         self._backend = self._load()
-        self._plan = draw_cohort(recipe, self._backend, load_people(recipe, people_folder))
+        people, refusals = load_people(recipe, people_folder), load_refusals(recipe, people_folder)
+        self._plan = draw_cohort(recipe, self._backend, people, refusals)
         self.changes = lock_differences(cohort.manifest.lock, lock_of(self._backend))
 
     def jobs(self, files: AbstractSet[str]) -> list[ShardJob]:

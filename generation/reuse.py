@@ -8,12 +8,15 @@ of a recipe, so `next_version` judges them.)
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..store import shard_path
+from ..quality.rejects import attempts_of
+from ..store import Attempt, shard_path
 from .journal import ShardRecord
+from .shard_maker import refused_row
 from .streams import sample_seed
 
 if TYPE_CHECKING:
@@ -57,11 +60,12 @@ def reusable(cohort: Cohort, jobs: Mapping[Shard, ShardJob], seed: int) -> dict[
         seed: of the recipe.
     """
     records = {(record.split, record.number): record for record in records_of(cohort, jobs)}
-    return {shard: record for shard, record in records.items() if _holds(record, jobs[shard], seed)}
+    held = {shard: record for shard, record in records.items() if _holds(record, jobs[shard], seed)}
+    return _with_refused(held, jobs, cohort, seed)
 
 
 def records_of(cohort: Cohort, shards: Container[Shard]) -> Iterator[ShardRecord]:
-    """What the journal of the run that made a data set said of some of its shards.
+    """What the journal of the run that made a data set said of some of its shards, but for the refused attempts.
 
     Args:
         cohort: the whole data set.
@@ -96,7 +100,7 @@ def _holds(record: ShardRecord, job: ShardJob, seed: int) -> bool:
         return False
     return all(_is_ordered(row, wanted[row["sample_id"]], seed) for row in record.rows) and all(
         (each.index, each.slot) == (wanted[each.sample_id].index, wanted[each.sample_id].slot)
-        and all(one.seed == sample_seed(seed, each.index, one.attempt) for one in each.attempts)
+        and all(_was_refused(one, wanted[each.sample_id], seed) for one in each.attempts)
         for each in record.rejected
     )
 
@@ -105,6 +109,40 @@ def _is_ordered(stored: Mapping[str, Any], row: Row, seed: int) -> bool:
     made_from = stored["index"] == row.index and stored["seed"] == sample_seed(seed, row.index, stored["attempt"])
     return (
         made_from
+        and stored["attempt"] not in row.refused
         and stored["image"]["index"] == row.slot
         and all(stored.get(name) == value for name, value in row.conditions.items())
     )
+
+
+def _was_refused(attempt: Attempt, row: Row, seed: int) -> bool:
+    ordered = row.refused.get(attempt.attempt, attempt.reasons)
+    return attempt.reasons == ordered and attempt.seed == sample_seed(seed, row.index, attempt.attempt)
+
+
+def _with_refused(
+    records: Mapping[Shard, ShardRecord], jobs: Mapping[Shard, ShardJob], cohort: Cohort, seed: int
+) -> dict[Shard, ShardRecord]:
+    """The records with all refused attempts; their reasons are those of the data set's record, as far as it knows."""
+    table = attempts_of(cohort).select(["sample_id", "attempt", "reasons"]).to_pylist() if records else []
+    told = {(each["sample_id"], each["attempt"]): tuple(each["reasons"] or ()) for each in table}
+    filled = {}
+    for shard, record in records.items():
+        rows = {row.sample_id: row for row in jobs[shard].rows}
+        tried = {row["sample_id"]: row["attempt"] for row in record.rows}
+        tried |= {each.sample_id: len(each.attempts) for each in record.rejected}
+        refused = [
+            refused_row(
+                record.split,
+                row,
+                Attempt(
+                    attempt=attempt,
+                    seed=sample_seed(seed, row.index, attempt),
+                    reasons=row.refused.get(attempt) or told.get((name, attempt), ()),
+                ),
+            )
+            for name, row in rows.items()
+            for attempt in range(tried[name])
+        ]
+        filled[shard] = replace(record, refused=tuple(refused))
+    return filled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,30 +22,35 @@ from ..store import (
 from .arrays import quantised
 from .backend import Order
 from .batches import findings_by_design, made_ahead, preferred_batch
+from .features import ShardFeatures, features_folder
 from .journal import Journal, ShardRecord
+from .refusals import MOST_ATTEMPTS
 from .streams import sample_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ..quality.features import FeatureExtractor
     from ..store import ArraySpec
     from .backend import Backend, Sample
 
-__all__ = ["MOST_ATTEMPTS", "Row", "ShardJob", "ShardMaker"]
-
-MOST_ATTEMPTS = 6
-"""One, and five more with the same conditions and other seeds."""
+__all__ = ["MOST_ATTEMPTS", "Row", "ShardJob", "ShardMaker", "refused_row"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One sample to make: its id, its row in the cohort, its slot in the split, and what is ordered."""
+    """One sample to make: its id, its row in the cohort, its slot in the split, and what is ordered.
+
+    Attributes:
+        refused: attempt → reasons, of those that the order refuses; they are not made.
+    """
 
     sample_id: str
     index: int
     slot: int
     conditions: Mapping[str, float | str]
+    refused: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +70,20 @@ class ShardMaker:
         specs: of the arrays.
         seed: of the recipe.
         target: folder of the data set.
+        extractors: of features, which are kept in the work folder; they decide no byte of the shard.
     """
 
-    def __init__(self, *, load: Callable[[], Backend], specs: Mapping[str, ArraySpec], seed: int, target: Path) -> None:
+    def __init__(
+        self,
+        *,
+        load: Callable[[], Backend],
+        specs: Mapping[str, ArraySpec],
+        seed: int,
+        target: Path,
+        extractors: Sequence[FeatureExtractor] = (),
+    ) -> None:
         self.load, self.specs, self.seed, self.target = load, specs, seed, target
+        self.extractors = extractors
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "backend"}
@@ -92,19 +107,21 @@ class ShardMaker:
         encoded: dict[str, list[list[bytes | None] | None]] = {name: [] for name in self.specs}
         rows: list[Mapping[str, Any]] = []
         rejected: list[Rejection] = []
-        names = {row.index: row.sample_id for row in job.rows}
-        orders = [self._order(row, 0) for row in job.rows]
-        firsts = made_ahead(lambda group: self._ask(group, names), orders, preferred_batch(self.backend))
-        for row, first in zip(job.rows, firsts, strict=True):
-            made = self._attempt_all(job, row, first)
-            if isinstance(made, Rejection):
-                rejected.append(made)
+        features = ShardFeatures(self.extractors, self.specs)
+        refused: list[Mapping[str, Any]] = []
+        firsts = self._firsts(job.rows)
+        for row in job.rows:
+            made, attempts = self._attempt_all(row, firsts)
+            refused += [refused_row(job.split, row, attempt) for attempt in attempts]
+            if made is None:
+                rejected.append(_hole(job.split, row, attempts))
                 for chunks in encoded.values():
                     chunks.append(None)
             else:
                 order, sample = made
                 stored = {name: quantised(sample.volumes[name], spec) for name, spec in self.specs.items()}
                 rows.append(self._fields(job, row, order, sample, stored))
+                features.add(row.sample_id, stored)
                 for name, spec in self.specs.items():
                     encoded[name].append(encode_sample(spec, stored[name]))
             on_sample()
@@ -113,8 +130,14 @@ class ShardMaker:
             path = shard_path(job.split, name, job.number)
             data = assemble_shard(spec, encoded.pop(name))
             files[path] = write_atomic(self.target / path, data, scratch=journal.scratch)
+        features.write(features_folder(journal.folder), job.split, job.number)
         record = ShardRecord(
-            split=job.split, number=job.number, files=files, rows=tuple(rows), rejected=tuple(rejected)
+            split=job.split,
+            number=job.number,
+            files=files,
+            rows=tuple(rows),
+            rejected=tuple(rejected),
+            refused=tuple(refused),
         )
         journal.commit(record)
         return record
@@ -123,24 +146,41 @@ class ShardMaker:
         seed = sample_seed(self.seed, row.index, attempt)
         return Order(index=row.index, attempt=attempt, seed=seed, conditions=row.conditions)
 
-    def _attempt_all(self, job: ShardJob, row: Row, first: Sample) -> tuple[Order, Sample] | Rejection:
-        """The first attempt that passes the checks, or all that was tried."""
-        attempts = []
+    def _firsts(self, rows: Sequence[Row]) -> Iterator[Sample]:
+        """The first attempt at each row that the order does not refuse, in batches as the backend likes them."""
+        names = {row.index: row.sample_id for row in rows}
+        allowed = [[each for each in range(MOST_ATTEMPTS) if each not in row.refused] for row in rows]
+        orders = [self._order(row, attempts[0]) for row, attempts in zip(rows, allowed, strict=True) if attempts]
+        return made_ahead(lambda group: self._ask(group, names), orders, preferred_batch(self.backend))
+
+    def _attempt_all(
+        self, row: Row, firsts: Iterator[Sample]
+    ) -> tuple[tuple[Order, Sample] | None, tuple[Attempt, ...]]:
+        """The first attempt that passes the checks, None if none does; and those that were refused before it.
+
+        Args:
+            row: to make.
+            firsts: its next is the first attempt that is made of the row.
+        """
+        attempts: list[Attempt] = []
+        made = 0
         for attempt in range(MOST_ATTEMPTS):
             order = self._order(row, attempt)
-            sample = first if attempt == 0 else self._ask([order], {row.index: row.sample_id})[0]
+            if attempt in row.refused:
+                attempts.append(Attempt(attempt=attempt, seed=order.seed, reasons=row.refused[attempt]))
+                continue
+            sample = next(firsts) if not made else self._ask([order], {row.index: row.sample_id})[0]
+            made += 1
             lacking = {measure.name for measure in self.backend.measures} - sample.measured.keys()
             reasons = sample.faults or check_sample(
                 sample.volumes, self.specs, measured=sample.measured, ordered=order.conditions
             )
             reasons = tuple(reason for reason in reasons if reason not in findings_by_design(self.backend))
             if not reasons and not lacking:
-                return order, sample
+                return (order, sample), tuple(attempts)
             reasons = reasons or ("MISSING",)
             attempts.append(Attempt(attempt=order.attempt, seed=order.seed, reasons=tuple(reasons)))
-        return Rejection(
-            sample_id=row.sample_id, index=row.index, split=job.split, slot=row.slot, attempts=tuple(attempts)
-        )
+        return None, tuple(attempts)
 
     def _ask(self, orders: Sequence[Order], names: Mapping[int, str]) -> Sequence[Sample]:
         """One sample for each order; `names` are the ids of the rows."""
@@ -182,3 +222,26 @@ class ShardMaker:
             },
             "is_synthetic": True,
         }
+
+
+def _hole(split: str, row: Row, attempts: tuple[Attempt, ...]) -> Rejection:
+    return Rejection(sample_id=row.sample_id, index=row.index, split=split, slot=row.slot, attempts=attempts)
+
+
+def refused_row(split: str, row: Row, attempt: Attempt) -> Mapping[str, Any]:
+    """A refused attempt as the record of them has it; no reasons mean that they are not known.
+
+    Args:
+        split: of the sample.
+        row: what was to be made.
+        attempt: what was refused.
+    """
+    return {
+        **row.conditions,
+        "sample_id": row.sample_id,
+        "index": row.index,
+        "split": split,
+        "attempt": attempt.attempt,
+        "seed": attempt.seed,
+        "reasons": list(attempt.reasons) or None,
+    }

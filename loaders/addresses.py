@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..store.arrays import ArraySpec
     from ..store.cohort import Cohort
+    from ..store.manifest import Manifest
 
 __all__ = ["Address", "AddressReader", "addresses"]
 
@@ -105,11 +106,11 @@ class AddressReader:
     def __reduce__(self) -> tuple[Any, ...]:
         return AddressReader, (self._given, self._opened)
 
-    def read(self, address: Address) -> tuple[NDArray[Any], ArraySpec, str]:
+    def read(self, address: Address) -> tuple[NDArray[Any], ArraySpec, Manifest, str]:
         """Read a volume.
 
         Returns:
-            ``(x, y, z)`` as stored, the spec of its array, the digest of its data set's manifest.
+            ``(x, y, z)`` as stored, the spec of its array, its data set's manifest, and the digest of that.
 
         Raises:
             CorruptError: its bytes are missing or wrong, or the data set is not the one that the address was made of.
@@ -122,7 +123,7 @@ class AddressReader:
                 f"{whole.manifest.name} {whole.manifest.version} with {digest[:_DIGITS]}…; make the list again"
             )
             raise CorruptError(msg, kind="checksum", path=array_path(address.split, address.array))
-        return whole.read(_row(whole, address), address.array), whole.specs[address.array], digest
+        return whole.read(_row(whole, address), address.array), whole.specs[address.array], whole.manifest, digest
 
     def _whole(self, url: str) -> tuple[Cohort, str]:
         """All rows of a data set, and its digest, which takes long to compute."""

@@ -134,7 +134,7 @@ class ItemMaker:
         item = self.values.row(row)
         for key, spec in self.specs.items():
             affine = shifted_affine(np.asarray(spec.affine), _ends(box))
-            item[key] = MetaTensor(voxels[key], meta=_meta(spec, affine, item["sample_id"]))
+            item[key] = MetaTensor(voxels[key], meta=self._meta(spec, affine, item["sample_id"]))
         return item
 
     def batch(
@@ -157,6 +157,9 @@ class ItemMaker:
             batch[key] = tensor
         return batch
 
+    def _meta(self, spec: ArraySpec, affine: NDArray[np.float64], sample_id: str) -> dict[str, Any]:
+        return _meta(spec, affine, sample_id, synthetic=self.cohort.manifest.synthetic)
+
     def _metas(
         self, key: str, spec: ArraySpec, boxes: Sequence[NDArray[np.int64] | None], sample_ids: Sequence[str]
     ) -> dict[str, Any]:
@@ -164,7 +167,7 @@ class ItemMaker:
         whole = np.asarray(spec.affine)
         shared = self._shared_metas.get((key, len(boxes)))
         if shared is None:
-            shared = default_collate([_meta(spec, whole, "")] * len(boxes))  # type: ignore[no-untyped-call]
+            shared = default_collate([self._meta(spec, whole, "")] * len(boxes))  # type: ignore[no-untyped-call]
             self._shared_metas[key, len(boxes)] = shared
         affines = np.stack([shifted_affine(whole, _ends(box)) for box in boxes])
         return {
@@ -198,7 +201,7 @@ def _ends(box: NDArray[np.int64] | None) -> Any:
     return None if box is None else box.tolist()
 
 
-def _meta(spec: ArraySpec, affine: NDArray[np.float64], sample_id: str) -> dict[str, Any]:
+def _meta(spec: ArraySpec, affine: NDArray[np.float64], sample_id: str, *, synthetic: bool) -> dict[str, Any]:
     meta = {
         "affine": torch.from_numpy(affine),
         "original_affine": torch.from_numpy(affine.copy()),
@@ -209,7 +212,7 @@ def _meta(spec: ArraySpec, affine: NDArray[np.float64], sample_id: str) -> dict[
         "sample_id": sample_id,
         # the key under which MONAI's writers look for a name
         "filename_or_obj": sample_id,
-        "synthetic": True,
+        "synthetic": synthetic,
     }
     if spec.labels is not None:
         meta["labels"] = dict(spec.labels)

@@ -114,7 +114,7 @@ class VoxpressReader(ImageReader):  # type: ignore[misc]
         return np.stack(volumes), meta | {MetaKeys.ORIGINAL_CHANNEL_DIM: 0}
 
     def _volume(self, address: Address) -> tuple[NDArray[Any], dict[str, Any]]:
-        stored, spec, digest = self._reader.read(address)
+        stored, spec, manifest, digest = self._reader.read(address)
         affine = np.array(spec.affine, dtype=np.float64)
         meta = {
             MetaKeys.AFFINE: affine,
@@ -125,7 +125,7 @@ class VoxpressReader(ImageReader):  # type: ignore[misc]
             MetaKeys.ORIGINAL_CHANNEL_DIM: float("nan"),
             "spacing_mm": spec.spacing_mm,
             "unit": spec.unit,
-            "synthetic": True,
+            "synthetic": manifest.synthetic,
             "dataset_digest": digest,
         }
         if spec.labels is not None:

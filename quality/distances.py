@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK_ROWS", "Neighbours", "nearest", "squared_distances"]
+__all__ = ["BLOCK_ROWS", "TILE_ROWS", "Neighbours", "nearest", "squared_distances"]
 
 BLOCK_ROWS = 512
 """Queries of one block: with 100,000 references of 256 numbers, 0.2 GB for the block of distances."""
+TILE_ROWS = 4096
+"""References at a time in `nearest`: with a block of queries 8 MB of distances, which stay in the cache."""
+_SPARE = 4
+"""Neighbours kept beyond k until distances are exact: float32 may swap two that are nearly as far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,11 +48,8 @@ def squared_distances(
     Yields:
         which queries, and their `(block, m)` distances; the array is used again for the next block.
     """
-    if queries.ndim != 2 or references.ndim != 2 or queries.shape[1] != references.shape[1]:
-        msg = f"two sets of vectors of one width are needed, got {queries.shape} and {references.shape}"
-        raise ValueError(msg)
-    # distances do not change with the origin, and near zero less is lost by float32
-    centre = references.mean(axis=0, dtype=np.float64).astype(np.float32) if len(references) else np.float32(0)
+    _check_widths(queries, references)
+    centre = _centre(references)
     moved = np.ascontiguousarray(references - centre, np.float32)
     lengths = np.einsum("ij,ij->i", moved, moved)
     found = np.empty((min(block, len(queries)), len(moved)), np.float32)
@@ -70,10 +71,14 @@ def nearest(
     *,
     same: bool = False,
     block: int = BLOCK_ROWS,
+    tile: int = TILE_ROWS,
 ) -> Neighbours:
     """The exact k nearest references of each query.
 
-    Distances are computed again in float64 for the k that are found, so that an exact copy has distance 0.
+    References are gone through a tile at a time, with the best of the tiles before; only what is nearer than the worst
+    of those is looked at again, which soon is hardly any. Distances are computed again in float64 for some more than k,
+    so that an exact copy has distance 0 and rounding does not decide between neighbours; of equals the first row is
+    taken.
 
     Args:
         queries: `(n, d)`.
@@ -81,6 +86,7 @@ def nearest(
         k: how many, at most m (m − 1 where the two are the same).
         same: queries and references are the same vectors, and none is a neighbour of its own.
         block: queries at a time.
+        tile: references at a time.
 
     Raises:
         ValueError: there are too few references.
@@ -89,17 +95,78 @@ def nearest(
     if not 1 <= k <= most:
         msg = f"{k} nearest of {most} references cannot be had; give at least {k + same} references"
         raise ValueError(msg)
+    _check_widths(queries, references)
+    centre = _centre(references)
+    moved = np.ascontiguousarray(references - centre, np.float32)
+    targets = _Targets(vectors=moved, lengths=np.einsum("ij,ij->i", moved, moved), tile=tile)
     rows = np.empty((len(queries), k), np.int64)
     distances = np.empty((len(queries), k), np.float32)
-    for where, squared in squared_distances(queries, references, block=block):
-        if same:
-            squared[np.arange(len(squared)), np.arange(where.start, where.stop)] = np.inf
-        some = np.argpartition(squared, k - 1, axis=1)[:, :k]
+    scratch = np.empty(min(block, len(queries)) * min(tile, len(moved)), np.float32)
+    for start in range(0, len(queries), block):
+        where = slice(start, min(start + block, len(queries)))
+        part = np.ascontiguousarray(queries[where] - centre, np.float32)
+        own = np.arange(where.start, where.stop) if same else None
+        some = _best_rows(part, targets, min(k + _SPARE, most), own, scratch)
         exact = _distances(queries[where], references, some)
-        order = np.argsort(exact, axis=1, kind="stable")
+        order = np.lexsort((some, exact), axis=1)[:, :k]
         rows[where] = np.take_along_axis(some, order, axis=1)
         distances[where] = np.take_along_axis(exact, order, axis=1)
     return Neighbours(distances=distances, rows=rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Targets:
+    """References about their centre, with their squared lengths."""
+
+    vectors: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+    tile: int
+
+
+def _best_rows(
+    queries: NDArray[np.float32],
+    targets: _Targets,
+    keep: int,
+    own: NDArray[np.int64] | None,
+    scratch: NDArray[np.float32],
+) -> NDArray[np.int64]:
+    """Rows of the `keep` nearest references of a block of queries, in no order.
+
+    ‖r‖² − 2 q·r is compared: the squared distance without ‖q‖², which is the same for all references.
+    """
+    doubled = queries * np.float32(-2)
+    best = np.full((len(queries), keep), np.inf, np.float32)
+    rows = np.full((len(queries), keep), -1, np.int64)
+    for start in range(0, len(targets.vectors), targets.tile):
+        part = targets.vectors[start : start + targets.tile]
+        scores = scratch[: len(queries) * len(part)].reshape(len(queries), len(part))
+        np.matmul(doubled, part.T, out=scores)
+        scores += targets.lengths[start : start + targets.tile]
+        if own is not None:
+            mine = np.flatnonzero((own >= start) & (own < start + len(part)))
+            scores[mine, own[mine] - start] = np.inf
+        _merge(best, rows, scores, start)
+    return rows
+
+
+def _merge(best: NDArray[np.float32], rows: NDArray[np.int64], scores: NDArray[np.float32], start: int) -> None:
+    """Puts what is better than the worst of the best in its place."""
+    keep = best.shape[1]
+    if rows[0, 0] < 0 and scores.shape[1] > keep:
+        found = np.argpartition(scores, keep - 1, axis=1)[:, :keep]
+        best[:] = np.take_along_axis(scores, found, axis=1)
+        rows[:] = found + start
+        return
+    flat = np.flatnonzero(scores < best.max(axis=1, keepdims=True))
+    query, column = np.divmod(flat, scores.shape[1])
+    touched, place = np.unique(query, return_inverse=True)
+    owner = np.concatenate([np.repeat(np.arange(len(touched)), keep), place])
+    values = np.concatenate([best[touched].ravel(), scores[query, column]])
+    candidates = np.concatenate([rows[touched].ravel(), column + start])
+    order = np.lexsort((candidates, values, owner))
+    firsts = np.searchsorted(owner[order], np.arange(len(touched)))
+    chosen = order[firsts[:, None] + np.arange(keep)]
+    best[touched], rows[touched] = values[chosen], candidates[chosen]
 
 
 def _distances(
@@ -110,3 +177,17 @@ def _distances(
         difference = queries.astype(np.float64) - references[rows[:, column]]
         found[:, column] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
     return found
+
+
+def _centre(references: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Distances do not change with the origin, and near zero less is lost by float32."""
+    if not len(references):
+        return np.zeros(references.shape[1], np.float32)
+    centre: NDArray[np.float32] = references.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return centre
+
+
+def _check_widths(queries: NDArray[np.float32], references: NDArray[np.float32]) -> None:
+    if queries.ndim != 2 or references.ndim != 2 or queries.shape[1] != references.shape[1]:
+        msg = f"two sets of vectors of one width are needed, got {queries.shape} and {references.shape}"
+        raise ValueError(msg)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Volume", "volume_of"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+# weakly referenced, so that what several extractors need of it is kept as long as it is there
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, eq=False)
 class Volume:
     """Voxels of one sample with what they mean.
 
@@ -25,14 +26,14 @@ class Volume:
         image: `(x, y, z)` float32 in physical units; axis x runs to the right, y to the front, z up (RAS+).
         affine: 4×4 float64, voxel index → mm.
         background: value of what is outside the body, exactly; None where nothing says it (a scan that was not masked).
-        label: `(x, y, z)` uint8 label map on the same grid, or None.
+        label: `(x, y, z)` integer label map on the same grid, or None.
         labels: value → name of the label map.
     """
 
     image: NDArray[np.float32]
     affine: NDArray[np.float64]
     background: float | None = 0.0
-    label: NDArray[np.uint8] | None = None
+    label: NDArray[Any] | None = None
     labels: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -62,6 +63,6 @@ def volume_of(stored: Mapping[str, NDArray[Any]], specs: Mapping[str, ArraySpec]
         image=image,
         affine=np.asarray(spec.affine, np.float64),
         background=float(np.float32(spec.offset)),
-        label=None if labels is None else stored["label"].astype(np.uint8, copy=False),
+        label=None if labels is None else stored["label"],
         labels={} if labels is None else dict(labels.labels or {}),
     )

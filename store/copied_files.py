@@ -121,7 +121,8 @@ def write_tables(
         found = {record["number"]: record["extents"] for record in records if record["split"] == split}
         extents = [sample for number in sorted(found) for sample in found[number]]
         table = _table(cohort.table.take(rows), plan, split, extents)
-        files |= write_table(work.target, split, _groups(table, slots, plan.shard_samples), scratch=work.scratch)
+        groups = _groups(table, slots, plan.shard_samples)
+        files |= write_table(work.target, split, groups, scratch=work.scratch, synthetic=cohort.manifest.synthetic)
     return files
 
 

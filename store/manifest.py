@@ -26,7 +26,15 @@ from .layout import (
     is_spare,
     shard_path,
 )
-from .manifest_json import FIRST_WITH_SPARES, FORMAT_VERSION, FORMAT_VERSIONS, manifest_document, manifest_parts
+from .manifest_json import (
+    FIRST_OF_REAL_PEOPLE,
+    FIRST_WITH_SPARES,
+    FORMAT_VERSION,
+    FORMAT_VERSIONS,
+    format_version_of,
+    manifest_document,
+    manifest_parts,
+)
 from .manifest_records import Attempt, Rejection, SplitRecord
 from .parsing import canonical_json
 
@@ -63,7 +71,8 @@ class Manifest:
         arrays: folder (`volumes/train.zarr/image`) → spec; every split has the same arrays.
         rejected: holes, sorted by index.
         files: path → record, for each file except the manifest, what may be edited later, and spare copies.
-        format_version: of the files; what is written is of the newest.
+        synthetic: whether no sample shows a real person.
+        format_version: of the files; 0 for the one that is written now.
 
     Raises:
         FormatError: the parts contradict each other.
@@ -78,9 +87,12 @@ class Manifest:
     arrays: Mapping[str, ArraySpec]
     rejected: tuple[Rejection, ...]
     files: Mapping[str, FileRecord]
-    format_version: int = FORMAT_VERSION
+    synthetic: bool = True
+    format_version: int = 0
 
     def __post_init__(self) -> None:
+        if not self.format_version:
+            object.__setattr__(self, "format_version", format_version_of(synthetic=self.synthetic))
         _check_names(self)
         _check_splits(self)
         _check_arrays(self)
@@ -145,6 +157,12 @@ class Manifest:
 def _check_names(manifest: Manifest) -> None:
     if manifest.format_version not in FORMAT_VERSIONS:
         msg = f"format_version must be one of {FORMAT_VERSIONS}, got {manifest.format_version}"
+        raise FormatError(msg)
+    if not manifest.synthetic and manifest.format_version < FIRST_OF_REAL_PEOPLE:
+        msg = (
+            f"{MANIFEST_NAME}: synthetic must be true in format version {manifest.format_version}, got false; samples "
+            f"that are not synthetic need version {FIRST_OF_REAL_PEOPLE}"
+        )
         raise FormatError(msg)
     fields = (("name", "name"), ("version", "version"), ("recipe_sha256", "sha256"))
     for field, kind in fields:

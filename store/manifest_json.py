@@ -9,21 +9,33 @@ from .arrays import ArraySpec
 from .files import FileRecord
 from .layout import check_relative, split_and_name
 from .manifest_records import Attempt, Rejection, SplitRecord
-from .parsing import as_int, as_list, as_mapping, as_str, parse_json, refuse_unknown
+from .parsing import as_bool, as_int, as_list, as_mapping, as_str, parse_json, refuse_unknown
 
 if TYPE_CHECKING:
     from .manifest import Manifest
 
-__all__ = ["FIRST_WITH_SPARES", "FORMAT_VERSION", "FORMAT_VERSIONS", "manifest_document", "manifest_parts"]
+__all__ = [
+    "FIRST_OF_REAL_PEOPLE",
+    "FIRST_WITH_SPARES",
+    "FORMAT_VERSION",
+    "FORMAT_VERSIONS",
+    "format_version_of",
+    "manifest_document",
+    "manifest_parts",
+]
 
 FORMAT_VERSION: Final = 3
-"""Of what is written."""
+"""Of what is written of synthetic samples."""
 
-FORMAT_VERSIONS: Final = (1, 2, 3)
+FORMAT_VERSIONS: Final = (1, 2, 3, 4)
 """What can be read."""
 
 FIRST_WITH_SPARES: Final = 3
 """From this version on a store has copies of what is no shard."""
+
+FIRST_OF_REAL_PEOPLE: Final = 4
+"""From this version on a store may hold samples that are not synthetic. Readers of the versions before take every store
+for synthetic, so they must not open it."""
 
 _MOST_FILES = 1_000_000
 _MOST_REJECTED = 10**7
@@ -42,6 +54,11 @@ _FIELDS = (
 )
 
 
+def format_version_of(*, synthetic: bool) -> int:
+    """The format version of what is written: the lowest that can say it, so that nothing else changes its bytes."""
+    return FORMAT_VERSION if synthetic else FIRST_OF_REAL_PEOPLE
+
+
 def manifest_document(manifest: Manifest) -> dict[str, Any]:
     """What `voxpress.json` holds, as plain JSON values."""
     slots = {f"volumes/{split}.zarr": record.slots for split, record in manifest.splits.items()}
@@ -57,7 +74,7 @@ def manifest_document(manifest: Manifest) -> dict[str, Any]:
             name: {"samples": s.samples, "shard_samples": s.shard_samples, "slots": s.slots}
             for name, s in manifest.splits.items()
         },
-        "synthetic": True,
+        "synthetic": manifest.synthetic,
         "version": manifest.version,
     }
 
@@ -86,15 +103,18 @@ def manifest_parts(data: bytes, source: str) -> dict[str, Any]:
         "arrays": _arrays(fields["arrays"], fields["splits"], f"{source}: arrays"),
         "rejected": _rejected(fields["rejected"], f"{source}: rejected"),
         "files": _files(fields["files"], f"{source}: files"),
+        "synthetic": as_bool(fields["synthetic"], f"{source}: synthetic"),
     }
 
 
 def _check_version(version: Any, source: str) -> None:
-    if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSION:
-        msg = f"{source} has format version {version}; this voxpress reads up to {FORMAT_VERSION}: upgrade voxpress"
+    if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSIONS[-1]:
+        msg = (
+            f"{source} has format version {version}; this voxpress reads up to {FORMAT_VERSIONS[-1]}: upgrade voxpress"
+        )
         raise FormatError(msg)
     if version not in FORMAT_VERSIONS or not isinstance(version, int) or isinstance(version, bool):
-        known = f"1 to {FORMAT_VERSION}"
+        known = f"1 to {FORMAT_VERSIONS[-1]}"
         msg = f"{source} must have format_version {known}, got {str(version)[:200]!r}; it is not a manifest"
         raise FormatError(msg)
 

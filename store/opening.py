@@ -113,7 +113,7 @@ def _choose(source: Source, name: str | None, known: tuple[str, ...]) -> str:
 
 def _why_not_found(root: Path, given: str) -> str | None:
     if (root / WORK_FOLDER).is_dir():
-        return f"the data set at {given!r} is unfinished; run the same `voxpress generate` command again to resume it"
+        return f"the data set at {given!r} is unfinished; run the same command again that makes it, to resume it"
     if not root.exists():
         return f"there is nothing at {given!r} (looked for {root}); check the path"
     if configurations(LocalSource(root)):

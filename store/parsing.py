@@ -11,7 +11,17 @@ from ..errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["as_float", "as_int", "as_list", "as_mapping", "as_str", "canonical_json", "parse_json", "refuse_unknown"]
+__all__ = [
+    "as_bool",
+    "as_float",
+    "as_int",
+    "as_list",
+    "as_mapping",
+    "as_str",
+    "canonical_json",
+    "parse_json",
+    "refuse_unknown",
+]
 
 _LONGEST_STRING = 10_000
 
@@ -61,6 +71,13 @@ def as_int(value: Any, where: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
         return value
     raise _wrong(where, "an integer of 0 to 2^63 - 1", value)
+
+
+def as_bool(value: Any, where: str) -> bool:
+    """``true`` or ``false``."""
+    if isinstance(value, bool):
+        return value
+    raise _wrong(where, "true or false", value)
 
 
 def as_float(value: Any, where: str) -> float:

@@ -14,11 +14,13 @@ from .differences import differences
 from .extents import sample_extents
 from .files import FileRecord, write_atomic
 from .layout import MANIFEST_NAME, array_path, shard_path
-from .manifest import FORMAT_VERSION, Manifest, SplitRecord
+from .manifest import Manifest, SplitRecord
+from .manifest_json import format_version_of
 from .opening import open as open_store
 from .packing import CopyJob, CopyPlan, Packing, plan_copy
 from .shards import assemble_shard, encode_sample
 from .spare import seal
+from .telling import Teller
 from .threads import available_cpus, map_in_order
 from .work_folder import WorkFolder, refuse_foreign, refuse_inside
 
@@ -143,26 +145,16 @@ def copy_rows(
     with WorkFolder(target) as work:
         if (target / MANIFEST_NAME).exists():  # another run has finished it while this one was waiting for its turn
             return Recoded(manifest=_finished(target, note), made=0)
-        records = work.start({"format_version": FORMAT_VERSION, note.group: note.order})
+        version = format_version_of(synthetic=cohort.manifest.synthetic)
+        records = work.start({"format_version": version, note.group: note.order})
         committed = {(record["split"], record["number"]) for record in records}
         jobs = [job for job in plan.jobs() if (job.split, job.number) not in committed]
         made = sum(row is not None for job in jobs for row in job.rows)
-        tell = _Teller(plan.samples - made, plan.samples, progress)
+        tell = Teller(plan.samples - made, plan.samples, progress)
         maker = _CopyMaker(cohort, plan, work, threads or available_cpus(), packed)
         records += [maker.make(job, tell) for job in jobs]
         manifest = _finish(cohort, plan, work, records, note)
     return Recoded(manifest=manifest, made=made)
-
-
-class _Teller:
-    def __init__(self, done: int, total: int, progress: Progress | None) -> None:
-        self._done, self._total, self._progress = done, total, progress
-        self.add(0)
-
-    def add(self, count: int) -> None:
-        self._done += count
-        if self._progress:
-            self._progress(self._done, self._total)
 
 
 class _CopyMaker:
@@ -177,7 +169,7 @@ class _CopyMaker:
         columns = [f"{name}_sha256" for name in plan.specs]
         self._digests = {column: cohort.table[column] for column in ["sample_id", *columns]}
 
-    def make(self, job: CopyJob, tell: _Teller) -> dict[str, Any]:
+    def make(self, job: CopyJob, tell: Teller) -> dict[str, Any]:
         """Copies and commits a shard; returns its record."""
         packed = []
         self._take_over(job)
@@ -269,7 +261,7 @@ def _finish(cohort: Cohort, plan: CopyPlan, work: WorkFolder, records: list[dict
         # samples that are chosen close up
         rejected=source.rejected if note.order["where"] == "" else (),
         files=files,
-        format_version=FORMAT_VERSION,
+        format_version=format_version_of(synthetic=source.synthetic),
     )
     copy_card(cohort.store.source, manifest, work, note.text)
     seal(work.target, manifest, scratch=work.scratch)

@@ -10,7 +10,7 @@ from ..errors import FormatError
 from .extents import extent_columns
 from .files import FileRecord, write_atomic
 from .layout import metadata_path
-from .manifest_json import FORMAT_VERSION
+from .manifest_json import format_version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ARRAY_COLUMN",
     "MEASURED",
-    "SCHEMA_METADATA",
     "check_rows_schema",
     "condition_columns",
     "rows_schema",
+    "schema_metadata",
     "write_rows",
     "write_table",
 ]
@@ -38,16 +38,23 @@ _MOST_TABLE_FILES = 128
 
 _BOOKKEEPING = frozenset({"sample_id", "index", "split", "seed", "attempt", "backend", "quality", "is_synthetic"})
 
-SCHEMA_METADATA = {"synthetic": "true", "voxpress_format": str(FORMAT_VERSION)}
+
+def schema_metadata(*, synthetic: bool) -> dict[str, str]:
+    """What each Parquet file says of itself."""
+    version = format_version_of(synthetic=synthetic)
+    return {"synthetic": "true" if synthetic else "false", "voxpress_format": str(version)}
 
 
-def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: Mapping[str, str]) -> pa.Schema:
+def rows_schema(
+    conditions: Mapping[str, str], measured: Sequence[str], arrays: Mapping[str, str], *, synthetic: bool = True
+) -> pa.Schema:
     """Columns of a data set in their order on disk.
 
     Args:
         conditions: name → `number` (float64) or `category` (string).
         measured: names without the prefix `measured_`.
         arrays: name → kind (`image` or `label`), `image` first.
+        synthetic: whether no sample shows a real person.
 
     Raises:
         FormatError: two columns have the same name.
@@ -72,7 +79,7 @@ def rows_schema(conditions: Mapping[str, str], measured: Sequence[str], arrays: 
     if twice := sorted({name for name in names if names.count(name) > 1}):
         msg = f"the table would have two columns named {', '.join(twice)}; rename the condition"
         raise FormatError(msg)
-    return pa.schema(fields, metadata=SCHEMA_METADATA)
+    return pa.schema(fields, metadata=schema_metadata(synthetic=synthetic))
 
 
 def condition_columns(schema: pa.Schema, arrays: Iterable[str]) -> tuple[str, ...]:
@@ -91,13 +98,14 @@ def condition_columns(schema: pa.Schema, arrays: Iterable[str]) -> tuple[str, ..
     )
 
 
-def write_rows(path: Path, groups: Sequence[pa.Table], *, scratch: Path) -> FileRecord:
+def write_rows(path: Path, groups: Sequence[pa.Table], *, scratch: Path, synthetic: bool = True) -> FileRecord:
     """Write one Parquet file.
 
     Args:
         path: final name.
         groups: rows of one shard each, all with the same columns; a shard of holes is a table without rows.
         scratch: as in `write_atomic`.
+        synthetic: whether no sample shows a real person.
 
     Returns:
         size and digest for the manifest.
@@ -110,7 +118,7 @@ def write_rows(path: Path, groups: Sequence[pa.Table], *, scratch: Path) -> File
     if not groups or any(group.schema != groups[0].schema for group in groups):
         msg = f"{path.name} needs at least one group of rows, all with the same columns"
         raise FormatError(msg)
-    schema = groups[0].schema.with_metadata(SCHEMA_METADATA)
+    schema = groups[0].schema.with_metadata(schema_metadata(synthetic=synthetic))
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, schema, compression="zstd", write_page_index=True) as writer:
         for group in groups:
@@ -118,7 +126,9 @@ def write_rows(path: Path, groups: Sequence[pa.Table], *, scratch: Path) -> File
     return write_atomic(path, sink.getvalue().to_pybytes(), scratch=scratch)
 
 
-def write_table(root: Path, split: str, groups: Sequence[pa.Table], *, scratch: Path) -> dict[str, FileRecord]:
+def write_table(
+    root: Path, split: str, groups: Sequence[pa.Table], *, scratch: Path, synthetic: bool = True
+) -> dict[str, FileRecord]:
     """Write the Parquet files of a split: as many as can be filled evenly.
 
     Args:
@@ -126,6 +136,7 @@ def write_table(root: Path, split: str, groups: Sequence[pa.Table], *, scratch: 
         split: its name.
         groups: rows of one shard each, as for `write_rows`.
         scratch: as in `write_atomic`.
+        synthetic: whether no sample shows a real person.
 
     Returns:
         path in the store → size and digest.
@@ -134,7 +145,7 @@ def write_table(root: Path, split: str, groups: Sequence[pa.Table], *, scratch: 
     bounds = [len(groups) * number // count for number in range(count + 1)]
     paths = [metadata_path(split, number, count) for number in range(count)]
     return {
-        path: write_rows(root / path, groups[start:stop], scratch=scratch)
+        path: write_rows(root / path, groups[start:stop], scratch=scratch, synthetic=synthetic)
         for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True)
     }
 

@@ -111,6 +111,14 @@ def _check_table(table: pa.Table, source: Source, manifest: Manifest) -> None:
     if pc.count_distinct(table["sample_id"], mode="all").as_py() != table.num_rows:
         msg = f"the table of {source.url} has a sample_id twice, or one is missing; get the store again from its source"
         raise FormatError(msg)
+    if "is_synthetic" in table.column_names:
+        told = set(pc.unique(table["is_synthetic"]).to_pylist())
+        if not told <= {manifest.synthetic}:
+            msg = (
+                f"column 'is_synthetic' of {source.url} must be {manifest.synthetic} in every row, as the manifest "
+                f"says, got {sorted(map(str, told))}; do not trust this store: get it again from its source"
+            )
+            raise FormatError(msg)
     first = 0
     for split in manifest.split_names:
         samples = manifest.splits[split].samples

@@ -159,6 +159,7 @@ def _check_arrays(cohort: Cohort, broken: set[str]) -> Iterator[Problem]:
                 document = parse_json(safe_path(cohort.path, relative).read_bytes(), relative)
                 check_array_document(document, spec, manifest.splits[split].slots, relative)
                 _check_holes(document["attributes"].get("holes"), manifest.holes(split), relative)
+                _check_synthetic(document["attributes"].get("synthetic"), relative, synthetic=manifest.synthetic)
             except FormatError as error:
                 yield Problem(kind="format", path=relative, samples=affected.by(relative), message=str(error))
 
@@ -166,6 +167,12 @@ def _check_arrays(cohort: Cohort, broken: set[str]) -> Iterator[Problem]:
 def _check_holes(found: object, expected: list[int], relative: str) -> None:
     if found != expected:
         msg = f"{relative}: attributes.holes must be the rejected slots {str(expected)[:200]}, got {str(found)[:200]}"
+        raise FormatError(msg)
+
+
+def _check_synthetic(found: object, relative: str, *, synthetic: bool) -> None:
+    if found is not synthetic:
+        msg = f"{relative}: attributes.synthetic must be {synthetic} as in the manifest, got {str(found)[:200]}"
         raise FormatError(msg)
 
 

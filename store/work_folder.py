@@ -90,9 +90,9 @@ class WorkFolder:
         """
         write_atomic(self.folder / "shards" / f"{name}.json", _json(fields), scratch=self.scratch)
 
-    def clear(self) -> None:
-        """Removes the scratch folder, once the manifest is there."""
-        assert (self.target / MANIFEST_NAME).exists()
+    def clear(self, last: str = MANIFEST_NAME) -> None:
+        """Removes the scratch folder, once the file that is written last is there."""
+        assert (self.target / last).exists()
         self._lock.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -101,13 +101,17 @@ class WorkFolder:
         return all(path.is_file() and path.stat().st_size == size for path, size in files)
 
 
-def refuse_foreign(target: Path) -> None:
+def refuse_foreign(target: Path, last: str = MANIFEST_NAME) -> None:
     """Check that a folder may become a data set, or is one, or is a run of one.
+
+    Args:
+        target: the folder.
+        last: the file that is written last.
 
     Raises:
         StoreExistsError: it is a file, or holds something else.
     """
-    ours = (MANIFEST_NAME, WORK_FOLDER)
+    ours = (last, WORK_FOLDER)
     if target.exists() and not target.is_dir():
         msg = f"the target {target} is a file; give a folder that is new or empty"
         raise StoreExistsError(msg)

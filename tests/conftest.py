@@ -14,6 +14,7 @@ import tiny_store as tiny
 from command_line import Said, apart
 from loopback_hub import LoopbackHub
 from loopback_hub.in_process import point_at
+from quality_reports import reported
 
 import voxpress
 from voxpress import cli, store
@@ -39,10 +40,10 @@ def sealed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def carded_store(sealed_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small store with its card, as it would be published; a test must not write to it."""
+    """The small store with card and quality report, as it would be published; a test must not write to it."""
     root = shutil.copytree(sealed_store, tmp_path_factory.mktemp("carded") / "tiny-brains")
     (root / "README.md").write_text(dataset_card(store.open(root).manifest), encoding="utf-8")
-    return root
+    return reported(root)
 
 
 @pytest.fixture

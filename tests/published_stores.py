@@ -1,4 +1,4 @@
-"""Small data sets with cards, ready to be published."""
+"""Small data sets with cards and quality reports, ready to be published."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import tiny_store as tiny
+from quality_reports import reported
 
 from voxpress import store
 from voxpress.cards import collection_card, dataset_card
@@ -21,9 +22,9 @@ SHARD = "volumes/train.zarr/image/c.1.0.0.0"
 
 
 def carded(root: Path) -> Path:
-    """The small store with its card."""
+    """The small store with its card and its quality report."""
     (root / "README.md").write_text(dataset_card(store.open(root).manifest))
-    return root
+    return reported(root)
 
 
 def next_version(root: Path, target: Path, version: str = "2.0.0", *, seed: int = 1) -> Path:
@@ -53,8 +54,10 @@ def next_version(root: Path, target: Path, version: str = "2.0.0", *, seed: int 
 
 def collection(root: Path, target: Path) -> Path:
     """A folder with two data sets, the second packed otherwise, and their card."""
-    shutil.copytree(root, target / "fine")
+    shutil.copytree(root, target / "fine", ignore=shutil.ignore_patterns("quality"))
     store.recode(root, target / "coarse", store.Packing(codec="zstd", chunk="cube", shard_samples=8))
     stores = {name: store.open(target / name).manifest for name in ("coarse", "fine")}
     (target / "README.md").write_text(collection_card("both", stores))
+    for name in stores:
+        reported(target / name)
     return target

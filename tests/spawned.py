@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from voxpress import store
+from voxpress.errors import CorruptError
 
 
 def digest(cohort: store.Cohort, queue: Any) -> None:
     queue.put(store.voxels_sha256(cohort.read(0)))
+
+
+def pid_and_square(number: int) -> tuple[int, int]:
+    return os.getpid(), number**2
+
+
+def refuse_at(number: int) -> int:
+    if number == 5:
+        msg = "piece 5 is damaged"
+        raise CorruptError(msg, kind="checksum", path="a", samples=["s5"])
+    return number
+
+
+def end_at(number: int) -> int:
+    if number == 5:
+        os._exit(3)
+    return number

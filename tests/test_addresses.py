@@ -53,7 +53,8 @@ def test_every_row_is_read_by_its_address(cohort):
     selection = cohort.select([11, 4, 5, 0])
     for array in ("image", "label"):
         for row, text in enumerate(addresses(selection, array)):
-            voxels, spec, digest = reader.read(Address.parse(text))
+            voxels, spec, manifest, digest = reader.read(Address.parse(text))
+            assert manifest == cohort.manifest
             np.testing.assert_array_equal(voxels, selection.read(row, array))
             assert spec == cohort.specs[array]
             assert digest == cohort.manifest.digest

@@ -9,9 +9,11 @@ import pytest
 from spheres_backend import SpheresBackend
 from tiny_factory import contents, order
 
+from voxpress import store
 from voxpress.errors import GenerationError
 from voxpress.generation.batches import findings_by_design, made_ahead, preferred_batch
 from voxpress.generation.factory import generate
+from voxpress.quality.inspecting import inspect_store
 
 RECIPE = order("shards.samples=5")
 
@@ -102,22 +104,41 @@ def test_a_batch_of_another_length(tmp_path) -> None:
         generate(RECIPE, tmp_path / "short", load=lambda: Short({}, RECIPE.grid))
 
 
+class Cut(SpheresBackend):
+    """A face of its grid is not background, as it should be."""
+
+    findings_by_design: tuple[str, ...] = ("FOV_CUT",)
+
+    def generate(self, orders):
+        made = super().generate(orders)
+        for sample in made:
+            sample.volumes["image"][0] = np.float32(0.5)
+            sample.volumes["label"][0] = 1
+        return made
+
+    def fingerprint(self):
+        return {**super().fingerprint(), "findings_by_design": " ".join(self.findings_by_design)}
+
+
+class NotByDesign(Cut):
+    findings_by_design = ()
+
+
+class SaysNothing(Cut):
+    def fingerprint(self):
+        return SpheresBackend.fingerprint(self)
+
+
 def test_findings_by_design_refuse_no_sample(tmp_path) -> None:
-    class Cut(SpheresBackend):
-        findings_by_design = ("FOV_CUT",)
-
-        def generate(self, orders):
-            made = super().generate(orders)
-            for sample in made:
-                sample.volumes["image"][0] = np.float32(0.5)
-                sample.volumes["label"][0] = 1
-            return made
-
     recipe = order("samples=3")
     run = generate(recipe, tmp_path / "cut", load=lambda: Cut({}, recipe.grid))
     assert run.manifest.rejected == ()
-    other = type("Uncut", (Cut,), {"findings_by_design": ()})
-    run = generate(recipe, tmp_path / "uncut", load=lambda: other({}, recipe.grid))
+    # whoever looks again has no backend at hand; the lock says it
+    assert not any(inspect_store(store.open(tmp_path / "cut"), (), again=True).reasons.values())
+    generate(recipe, tmp_path / "silent", load=lambda: SaysNothing({}, recipe.grid))
+    found = inspect_store(store.open(tmp_path / "silent"), (), again=True).reasons
+    assert set(found.values()) == {("FOV_CUT",)}
+    run = generate(recipe, tmp_path / "uncut", load=lambda: NotByDesign({}, recipe.grid))
     assert {reason for each in run.manifest.rejected for attempt in each.attempts for reason in attempt.reasons} == {
         "FOV_CUT"
     }

@@ -6,7 +6,7 @@ import pytest
 import tiny_store as tiny
 from tiny_factory import order, press
 
-from voxpress.cards import change_points, changelog, changelog_entry, dataset_card
+from voxpress.cards import CardFacts, change_points, changelog, changelog_entry, dataset_card
 from voxpress.store.diff import diff
 
 
@@ -68,7 +68,7 @@ def test_the_card_links_to_it(found, pressed_balls) -> None:
 
     manifest = store.open(pressed_balls).manifest
     assert "CHANGELOG" not in dataset_card(manifest)
-    card = dataset_card(manifest, changes=change_points(found))
+    card = dataset_card(manifest, CardFacts(changes=change_points(found)))
     _, _, section = card.partition("\n## Changes\n")
     assert (
         section.index("[CHANGELOG.md](CHANGELOG.md)") < section.index("samples: 14 → 18") < section.index("## Licence")

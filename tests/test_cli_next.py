@@ -13,6 +13,8 @@ from command_line import start
 from tiny_factory import contents
 
 import voxpress
+from voxpress import press
+from voxpress.quality.quarantine import Quarantine, Quarantined
 
 EDITABLE = {"README.md", "CHANGELOG.md"}
 
@@ -96,6 +98,32 @@ def test_mistakes_are_told_before_anything_is_written(say, brains, tmp_path, opt
     assert done.code == 2
     assert said in done.err
     assert not (tmp_path / "b").exists()
+
+
+def test_refused_samples_are_replaced(say, brains, tmp_path) -> None:
+    row = voxpress.open(brains).where("index == 3").table.to_pylist()[0]
+    quarantine = Quarantine(
+        manifest_sha256=voxpress.open(brains).manifest.digest,
+        samples=(Quarantined(sample_id=row["sample_id"], index=3, attempt=row["attempt"], reasons=("DUP_NEAR",)),),
+    )
+    (tmp_path / "quarantine.json").write_bytes(quarantine.to_bytes())
+    options = ("--version", "1.0.1", "--refuse", tmp_path / "quarantine.json", "--workers", 1)
+    said = say("next", brains, "-o", tmp_path / "b", *options)
+    assert said.code == 0
+    assert "1 sample is refused" in said.err
+    assert "3 of 4 shards are those of 1.0.0: 4 samples are reused, 2 are made" in said.err
+    new = voxpress.open(tmp_path / "b").where("index == 3").table.to_pylist()[0]
+    assert new["attempt"] > row["attempt"]
+    assert new["age"] == row["age"]
+    assert "1 sample changed" in (tmp_path / "b" / "CHANGELOG.md").read_text()
+    # what it was made from is all that is needed
+    voxpress.generate(tmp_path / "b" / "recipe.yaml", tmp_path / "fresh", workers=1)
+    assert sealed(tmp_path / "fresh") == sealed(tmp_path / "b")
+    proof = press.sample(tmp_path / "b" / "recipe.yaml", 3, row["attempt"])
+    assert proof.reasons == ("DUP_NEAR",)
+    stale = say("next", tmp_path / "b", "-o", tmp_path / "c", *options[2:], "--version", "1.0.2")
+    assert stale.code == 2
+    assert "judges the data set with the digest" in stale.err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to a group of processes")

@@ -10,6 +10,7 @@ import pytest
 from command_line import start
 from loopback_hub.users import WRITER
 from published_stores import carded
+from quality_reports import reported
 from tiny_factory import contents
 
 from voxpress import store
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def test_published_and_fetched(say, loopback_hub, tiny_store, tmp_path) -> None:
+    reported(tiny_store)
     shown = say("publish", tiny_store, "org/brains", "--dry-run", "--token", WRITER)
     assert shown.code == 0, shown.err
     assert "made a card" in shown.err

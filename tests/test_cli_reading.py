@@ -98,11 +98,11 @@ def test_one_line_a_problem(say, brains, tmp_path) -> None:
 def test_a_manifest_of_a_newer_version_is_told(say, tiny_store) -> None:
     shutil.rmtree(tiny_store / store.SPARE_FOLDER)
     path = tiny_store / "voxpress.json"
-    path.write_text(path.read_text().replace('"format_version": 3', '"format_version": 4'))
+    path.write_text(path.read_text().replace('"format_version": 3', '"format_version": 5'))
     for command in (("verify",), ("info",), ("preview", "-o", "x.png")):
         said = say(*command, tiny_store)
         assert said.code == 1
-        assert "format version 4; this voxpress reads up to 3: upgrade voxpress" in said.err
+        assert "format version 5; this voxpress reads up to 4: upgrade voxpress" in said.err
 
 
 def test_a_path_that_leaves_the_store_is_refused(say, tiny_store) -> None:

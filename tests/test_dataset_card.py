@@ -10,8 +10,15 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 
 from voxpress import store
-from voxpress.cards import dataset_card
+from voxpress.cards import CardFacts, dataset_card
+from voxpress.cards.dataset_card.facts import Counts, Refused
 from voxpress.generation.backend import Condition, Measure
+
+
+def real(manifest):
+    """The same of real people."""
+    return dataclasses.replace(manifest, synthetic=False, format_version=0)
+
 
 CONDITIONS = (
     Condition(name="age", kind="number", unit="years", minimum=20, maximum=95, meaning="Age at the scan."),
@@ -47,7 +54,7 @@ def test_datasets_opens_a_folder_with_it(tiny_store, manifest, tmp_path):
 
 
 def test_it_says_what_the_data_are(manifest):
-    text = dataset_card(manifest, conditions=CONDITIONS, measures=MEASURES)
+    text = dataset_card(manifest, CardFacts(conditions=CONDITIONS, measures=MEASURES))
     for part in (
         "All 12 samples of this data set are synthetic",
         "not for\nclinical use",
@@ -63,11 +70,11 @@ def test_it_says_what_the_data_are(manifest):
     ):
         assert part in text or part.replace("\n", " ") in text.replace("\n", " "), part
     assert text.endswith("\n")
-    assert text == dataset_card(manifest, conditions=CONDITIONS, measures=MEASURES)
+    assert text == dataset_card(manifest, CardFacts(conditions=CONDITIONS, measures=MEASURES))
 
 
 def test_the_notice_of_the_template_comes_with_the_atlas(manifest):
-    text = dataset_card(manifest, backend="atlas")
+    text = dataset_card(manifest, CardFacts(backend="atlas"))
     assert "Copyright (C) 1993-2009 Louis Collins" in text
     assert DatasetCard(text).data.license_name == "icbm-152"
     locked = dataclasses.replace(manifest, lock={"backend": {"name": "atlas"}})
@@ -75,7 +82,7 @@ def test_the_notice_of_the_template_comes_with_the_atlas(manifest):
 
 
 def test_an_unknown_backend_leaves_the_licence_to_the_publisher(manifest):
-    text = dataset_card(manifest, backend="mine")
+    text = dataset_card(manifest, CardFacts(backend="mine"))
     assert "The publisher has not chosen a licence yet" in text
     assert "Louis Collins" not in text
 
@@ -105,9 +112,14 @@ def test_text_from_data_stays_text(manifest):
     arrays = {store.array_path(split, "label"): spec for split in tiny.SLOTS}
     text = dataset_card(
         dataclasses.replace(manifest, arrays={**manifest.arrays, **arrays}),
-        repository="org/na'me\n```\n<b>",
-        backend="<i>",
-        conditions=(Condition(name="c", kind="category", choices=(hostile,), meaning=hostile),),
+        CardFacts(
+            repository="org/na'me\n```\n<b>",
+            backend="<i>",
+            conditions=(Condition(name="c", kind="category", choices=(hostile,), meaning=hostile),),
+            counts=(Counts(name=hostile, counts={hostile: 3}),),
+            refused=Refused(reasons={hostile: 2}, groups={hostile: (1, 2)}),
+            unjudged=hostile,
+        ),
     )
     body = text.split("---\n", 2)[2]
     assert "<script" not in text
@@ -117,3 +129,36 @@ def test_text_from_data_stays_text(manifest):
     assert "\n---\n" not in body
     assert yaml.safe_load(text.split("---\n")[1])["license"] == "other"
     assert text.count("```") == dataset_card(manifest).count("```")
+
+
+def test_real_people_are_not_called_synthetic(manifest):
+    text = dataset_card(real(manifest))
+    header = yaml.safe_load(text.split("---\n")[1])
+    assert "synthetic" not in header["tags"]
+    assert "annotations_creators" not in header
+    assert "synthetic" not in text.lower()
+    assert "scans of real people" in text
+
+
+def test_what_was_refused_is_told_by_reason_and_subgroup(manifest):
+    refused = Refused(reasons={"FOV_CUT": 7, "CLIPPED": 1}, groups={"sex F": (6, 100), "sex M": (2, 120)})
+    text = dataset_card(manifest, CardFacts(refused=refused))
+    assert "| FOV\\_CUT | 7 |" in text
+    assert "| sex F | 6 | 100 | 0.06 |" in text
+    assert "Why was not recorded" in dataset_card(manifest, CardFacts(retried=3))
+    assert "No attempt was refused" in dataset_card(manifest, CardFacts(refused=Refused()))
+
+
+def test_a_data_set_that_nobody_judged_does_not_look_judged(manifest):
+    text = dataset_card(manifest)
+    assert "Quality: **not judged**" in text
+    assert "memorisation audit\nwas **not run**" in text or "memorisation audit was **not run**" in text
+    assert "PASS" not in text
+
+
+def test_it_can_be_cited_by_its_digest(manifest):
+    text = dataset_card(manifest, CardFacts(repository="org/tiny"))
+    entry = text.partition("```bibtex\n")[2].partition("```")[0]
+    assert entry.startswith("@misc{tiny-brains-1-0-0,")
+    assert manifest.digest in entry
+    assert "https://huggingface.co/datasets/org/tiny" in entry

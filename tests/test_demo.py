@@ -24,6 +24,7 @@ def test_the_demo_runs_through_and_reuses_what_is_there(tmp_path) -> None:
     assert first.returncode == 0, first.stderr
     assert again.returncode == 0, again.stderr
     assert "brains/brains is sound" in first.stdout
+    assert "PASS by the profile 'demo'" in first.stdout
     assert "step   3 of 3" in first.stdout
     assert "Warning" not in first.stderr
     assert "4/4" in first.stderr

@@ -1,4 +1,4 @@
-"""The examples of docs/versions.md on `diff` and `next` run as they stand, and its commands are understood."""
+"""The examples of docs/versions.md on `diff`, `next` and replacing run as they stand; its commands are understood."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 from voxpress import cli
 
 TEXT = (Path(__file__).parent.parent / "docs" / "versions.md").read_text()
-SECTIONS = "".join(re.findall(r"^## (?:diff|next)\n.*?(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
+SECTIONS = "".join(
+    re.findall(r"^## (?:diff|next|Replacing samples)\n.*?(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL)
+)
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", SECTIONS, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^voxpress (.+)$", SECTIONS, flags=re.MULTILINE)
 
@@ -21,13 +23,14 @@ def test_examples_run_one_after_the_other(brains, more_brains, tmp_path, monkeyp
     (tmp_path / "brains-1.1").symlink_to(more_brains)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     for number, block in enumerate(BLOCKS):
         exec(compile(block, f"docs/versions.md, example {number + 1}", "exec"), names)
     found = names["found"]
     assert not found.same
     assert found.samples.by_split["added"] == {"train": 2, "validation": 1}
     assert len(names["more"]) == 9
+    assert names["table"].total.samples == 6
 
 
 @pytest.mark.parametrize("command", COMMANDS)

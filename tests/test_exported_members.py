@@ -70,7 +70,9 @@ def test_the_flat_face_is_that_of_the_rooms() -> None:
     assert voxpress.load_dataset is voxpress.builder.load_dataset
     assert voxpress.detach is voxpress.builder.detach
     assert voxpress.pin is voxpress.builder.pin
+    assert voxpress.export is voxpress.builder.export
     assert voxpress.fetch is voxpress.builder.fetch
+    assert voxpress.import_volumes is voxpress.builder.import_volumes
     assert voxpress.publish is voxpress.release.publish
 
 

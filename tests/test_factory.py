@@ -306,8 +306,8 @@ def test_a_run_that_an_older_format_began_is_refused(tmp_path) -> None:
 
 def test_a_newer_format_is_refused(balls) -> None:
     manifest = balls / "voxpress.json"
-    manifest.write_text(manifest.read_text().replace('"format_version": 3', '"format_version": 4'))
-    with pytest.raises(FormatError, match="format version 4; this voxpress reads up to 3: upgrade voxpress"):
+    manifest.write_text(manifest.read_text().replace('"format_version": 3', '"format_version": 5'))
+    with pytest.raises(FormatError, match="format version 5; this voxpress reads up to 4: upgrade voxpress"):
         store.open(balls)
     with pytest.raises(FormatError, match="upgrade voxpress"):
         press(order(), balls)

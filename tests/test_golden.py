@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import nifti_files
+import numpy as np
 import pytest
 from golden.make_format_1 import order
 from spheres_backend import SpheresBackend
@@ -93,3 +95,19 @@ def test_the_same_order_gives_the_same_samples_today(name, cohort, tmp_path) -> 
         set(EXTENTS) if name == "format-1" else set()
     )
     assert (tmp_path / "recipe.yaml").read_bytes() == (GOLDEN / name / "recipe.yaml").read_bytes()
+
+
+def test_scans_of_real_people_of_format_4() -> None:
+    """What was imported once is read as that, with the same voxels as its files had."""
+    path = GOLDEN / "format-4"
+    data = (path / "voxpress.json").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == "005a8d23d3eb174b956ea75984a91540dbac1817f66236e9f9616074ee657b95"
+    cohort = store.open(path)
+    assert (cohort.manifest.format_version, cohort.manifest.synthetic, cohort.manifest.to_bytes()) == (4, False, data)
+    assert store.verify(path).problems == ()
+    assert cohort.table["sample_id"].to_pylist() == ["p1", "p0"]
+    assert cohort.table["age"].to_pylist() == [61.5, None]
+    assert cohort.table["is_synthetic"].to_pylist() == [False, False]
+    for row, number in enumerate((1, 0)):
+        np.testing.assert_array_equal(cohort.read(row), nifti_files.head(number))
+        np.testing.assert_array_equal(cohort.read(row, "label"), nifti_files.regions(number))

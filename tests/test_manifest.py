@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import math
@@ -48,8 +49,8 @@ def test_the_schema_accepts_what_is_written(data: bytes) -> None:
 
 
 def test_a_newer_format_version_says_to_upgrade(data: bytes) -> None:
-    document = json.loads(data) | {"format_version": 4, "news": True}
-    with pytest.raises(FormatError, match=r"format version 4; .* upgrade voxpress"):
+    document = json.loads(data) | {"format_version": 5, "news": True}
+    with pytest.raises(FormatError, match=r"format version 5; .* upgrade voxpress"):
         store.Manifest.from_bytes(canonical_json(document), "here")
 
 
@@ -92,7 +93,7 @@ def test_chunk_and_codecs_are_free_since_version_2(data: bytes, changes: dict[st
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "2", None, [2], True])
 def test_what_is_no_version_is_refused(data: bytes, version: Any) -> None:
-    with pytest.raises(FormatError, match="format_version 1 to 3"):
+    with pytest.raises(FormatError, match="format_version 1 to 4"):
         store.Manifest.from_bytes(canonical_json(json.loads(data) | {"format_version": version}), "here")
 
 
@@ -126,7 +127,8 @@ IMAGE = ("arrays", "volumes/train.zarr/image")
 CHANGES: dict[str, tuple[tuple[Any, ...], Any, bool]] = {
     "version": (("version",), "1.0", True),
     "name": (("name",), "../x", True),
-    "not synthetic": (("synthetic",), False, True),
+    "not synthetic, of an old version": (("synthetic",), False, True),
+    "synthetic, but not said so": (("synthetic",), "yes", True),
     "recipe digest": (("recipe_sha256",), "abc", True),
     "unknown field": (("extra",), 1, True),
     "lock": (("lock", "packages"), "numpy", True),
@@ -231,3 +233,16 @@ def test_random_damage_is_never_a_raw_error(data: bytes) -> None:
             except VoxpressError:
                 continue
             assert manifest.to_bytes() == damaged
+
+
+def test_samples_that_are_not_synthetic_need_version_4(data: bytes) -> None:
+    """Readers of the versions before would take them for synthetic; what is synthetic keeps its version and bytes."""
+    manifest = store.Manifest.from_bytes(data, "here")
+    assert (manifest.synthetic, manifest.format_version) == (True, 3)
+    real = dataclasses.replace(manifest, synthetic=False, format_version=0)
+    assert real.format_version == 4
+    again = store.Manifest.from_bytes(real.to_bytes(), "here")
+    assert (again.synthetic, again.digest) == (False, real.digest)
+    jsonschema.validate(json.loads(real.to_bytes()), SCHEMA)
+    with pytest.raises(FormatError, match="synthetic must be true in format version 3"):
+        dataclasses.replace(manifest, synthetic=False, format_version=3)

@@ -92,6 +92,9 @@ def test_the_wheel_holds_every_module(wheel: set[str]) -> None:
         "store/manifest.schema.json",
         "generation/example_recipe.yaml",
         "generation/backends/diffusion/model_cards/brain-ldm.json",
+        "cards/hub_lists.json",
+        "cards/pages/page.css",
+        "cards/pages/viewer.js",
     ],
 )
 def test_the_wheel_holds_the_data(name: str, wheel: set[str]) -> None:

@@ -20,8 +20,6 @@ def root(tiny_store):
 
 
 def test_volumes_come_first_and_the_manifest_last(root) -> None:
-    (root / "quality").mkdir()
-    (root / "quality" / "report.json").write_text("{}")
     (root / ".hidden").write_text("x")
     files = published_files(root, store.open(root).manifest)
     assert list(files.values()) == sorted(files.values())
@@ -202,7 +200,8 @@ def test_an_older_manifest_goes_first(root, tmp_path) -> None:
     assert all("validation" in path or path.startswith("spare/") for path in stale)
     first, spares, last = plan_commits(new.files, tree, stale)
     assert first.delete == ("voxpress.json",)
-    assert [file.path for file in first.add] == ["volumes/train.zarr/image/c.1.0.0.0"]
+    quality = ["quality/parts/conditions.json", "quality/report.json"]
+    assert [file.path for file in first.add] == ["volumes/train.zarr/image/c.1.0.0.0", *quality]
     assert {file.path.partition("/")[0] for file in spares.add} == {"spare"}
     assert [file.path for file in last.add] == ["README.md", "voxpress.json"]
     assert last.delete == tuple(stale)

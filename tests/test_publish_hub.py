@@ -41,6 +41,9 @@ def hub(loopback_hub, monkeypatch):
     return loopback_hub
 
 
+QUALITY = ("quality/parts/conditions.json", "quality/report.json")
+
+
 def paths(hub, revision, name=NAME) -> set[str]:
     return {path for path in hub.repository(name).read(revision).files if not path.startswith(".")}
 
@@ -61,7 +64,7 @@ def test_a_version_is_on_its_tag_and_on_main(hub, stores) -> None:
     assert len(done.missing) == len(contents(first))
     assert paths(hub, "main") == paths(hub, "v1.0.0") == set(contents(first))
     done = publish(second, NAME)
-    assert {file.path for file in done.missing} == {SHARD, spare_of(second), "README.md", "voxpress.json"}
+    assert {file.path for file in done.missing} == {SHARD, spare_of(second), "README.md", "voxpress.json", *QUALITY}
     assert len({request.path for request in hub.storage.log if request.method == "PUT"}) == 11
     assert paths(hub, "main") == paths(hub, "v2.0.0") == set(contents(second))
     assert paths(hub, "v1.0.0") == set(contents(first))
@@ -92,7 +95,7 @@ def test_a_dry_run_writes_nothing(hub, stores) -> None:
     publish(first, NAME)
     hub.reset()
     shown = publish(second, NAME, dry_run=True)
-    assert {file.path for file in shown.missing} == {SHARD, spare_of(second), "README.md", "voxpress.json"}
+    assert {file.path for file in shown.missing} == {SHARD, spare_of(second), "README.md", "voxpress.json", *QUALITY}
     assert publish(first, NAME, dry_run=True).finished_before
     assert written(hub) == []
 
@@ -104,7 +107,7 @@ def test_several_commits_bring_manifest_and_card_last(hub, stores, monkeypatch) 
     history = [set(commit.files) for commit in hub.repository(NAME).history("v1.0.0")][::-1]
     added = [sorted(after - before) for before, after in pairwise(history)]
     spares = sum(path.startswith("spare/") for path in contents(stores[0]))
-    assert [len(files) for files in added] == [5, 5, 5, 2, 5, spares - 5, 2]
+    assert [len(files) for files in added] == [5, 5, 5, 4, 5, spares - 5, 2]
     assert added[-1] == ["README.md", "voxpress.json"]
     assert all(path.startswith("volumes/") for files in added[:2] for path in files)
     assert len(list(hub.repository(NAME).history("main"))) == 2
@@ -148,7 +151,7 @@ def test_what_another_attempt_at_the_version_left_does_not_get_into_it(hub, stor
     with pytest.raises(RemoteError, match="may not write"):
         publish(first, NAME)
     hub.troubles.clear()
-    assert len(hub.repository(NAME).read("release-1.0.0").files) == 1 + 17
+    assert len(hub.repository(NAME).read("release-1.0.0").files) == 1 + 19
     other = next_version(first, tmp_path / "other", "1.0.0", seed=5)
     publish(other, NAME)
     assert paths(hub, "v1.0.0") == paths(hub, "main") == set(contents(other))

@@ -233,6 +233,7 @@ def test_a_target_that_is_something_else_is_refused(stores, tiny_store, tmp_path
         publish(first, tmp_path / "shelf")
     assert contents(tmp_path / "shelf") == {"v1.0.0/mine.txt": contents(tmp_path)["file"]}
     (tiny_store / "README.md").unlink()
+    shutil.rmtree(tiny_store / "quality")
     assert contents(tiny_store) == before
 
 

@@ -24,17 +24,21 @@ def test_blocks_hold_every_distance(block):
 
 @pytest.mark.parametrize("k", [1, 5, 57])
 @pytest.mark.parametrize("block", [4, 100])
-def test_the_nearest_are_those_of_all_distances(k, block):
+@pytest.mark.parametrize("tile", [1, 6, 25, 100])
+def test_the_nearest_are_those_of_all_distances(k, block, tile):
     expected = np.sort(_all_distances(QUERIES, REFERENCES), axis=1)[:, :k]
-    found = nearest(QUERIES, REFERENCES, k, block=block)
+    found = nearest(QUERIES, REFERENCES, k, block=block, tile=tile)
     np.testing.assert_allclose(found.distances, expected, rtol=1e-5)
     at_rows = np.take_along_axis(_all_distances(QUERIES, REFERENCES), found.rows, axis=1)
     np.testing.assert_allclose(at_rows, found.distances, rtol=1e-5)
 
 
 @pytest.mark.parametrize("block", [4, 100])
-def test_no_sample_is_its_own_neighbour(block):
-    found = nearest(REFERENCES, REFERENCES, 3, same=True, block=block)
+@pytest.mark.parametrize("tile", [1, 25, 100])
+def test_no_sample_is_its_own_neighbour(block, tile):
+    found = nearest(REFERENCES, REFERENCES, 3, same=True, block=block, tile=tile)
+    expected = np.sort(_all_distances(REFERENCES, REFERENCES), axis=1)[:, 1:4]
+    np.testing.assert_allclose(found.distances, expected, rtol=1e-5)
     assert not (found.rows == np.arange(57)[:, None]).any()
     assert (found.distances > 0).all()
 
@@ -44,6 +48,19 @@ def test_an_exact_copy_has_distance_zero_far_from_the_origin():
     found = nearest(far[4:5], far, 1)
     assert found.rows.item() == 4
     assert found.distances.item() == 0
+
+
+@pytest.mark.parametrize("tile", [10, 25, 100])
+def test_of_equal_references_the_first_is_taken(tile):
+    twice = np.concatenate([REFERENCES, REFERENCES])
+    found = nearest(REFERENCES, twice, 1, tile=tile)
+    np.testing.assert_array_equal(found.rows[:, 0], np.arange(57))
+
+
+def test_references_that_come_nearer_and_nearer_are_all_looked_at():
+    references = np.linspace(100, 0, 500, dtype=np.float32)[:, None]
+    found = nearest(np.zeros((3, 1), np.float32), references, 4, tile=50)
+    np.testing.assert_array_equal(found.rows, [[499, 498, 497, 496]] * 3)
 
 
 @pytest.mark.parametrize(("k", "same"), [(0, False), (58, False), (57, True)])

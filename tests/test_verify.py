@@ -8,7 +8,7 @@ import tiny_store as tiny
 from damage import damages
 
 from voxpress import store
-from voxpress.errors import CorruptError, StoreNotFoundError
+from voxpress.errors import CorruptError, FormatError, StoreNotFoundError
 from voxpress.store.parsing import canonical_json
 
 SHARD = "volumes/train.zarr/image/c.1.0.0.0"
@@ -231,3 +231,12 @@ def test_since_format_2_the_extents_must_be_there(tiny_store) -> None:
     assert "must have one column 'image_box' of type list<" in problem.message
     tiny.rewrite(tiny_store, format_version=1)
     assert store.verify(tiny_store).problems == ()
+
+
+def test_parts_that_say_otherwise_whether_they_are_synthetic(tiny_store) -> None:
+    tiny.rewrite(tiny_store, synthetic=False, format_version=0)
+    problems = store.verify(tiny_store).problems
+    assert len([p for p in problems if "attributes.synthetic must be False" in p.message]) == 4
+    assert any("'is_synthetic'" in p.message for p in problems if p.path == "metadata")
+    with pytest.raises(FormatError, match="must be False in every row"):
+        _ = store.open(tiny_store).table

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ...errors import QueryError, StoreExistsError
+from ...quality.conditions import REJECTS_PATH
+from ...quality.gate import HTML_NAME, OVERRIDE_NAME, REPORT_NAME
+from ...quality.parts import PARTS, part_path
 from ...store import MANIFEST_NAME, Manifest, WorkFolder, differences, refuse_foreign, seal
 from ...store.copied_files import copy_card
 from ...store.layout import CARD_NAME, EDITABLE_FILES
@@ -37,6 +40,8 @@ __all__ = ["Fetched", "fetch"]
 
 _GROUP: Final = "fetched"
 _TRANSFERS: Final = 8
+_QUALITY: Final = (REPORT_NAME, HTML_NAME, OVERRIDE_NAME, REJECTS_PATH, *(part_path(name) for name in PARTS))
+"""Of the whole data set, so no part of it has them: its manifest is another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +169,7 @@ class _Order:
             counter = _Counter(manifest, missing, progress)
             download(source, target, missing, scratch=work.scratch, transfers=transfers, moved=counter.moved)
             copy_card(source, manifest, work, "" if self._whole else self._note.text)
-            for name in sorted(EDITABLE_FILES - {CARD_NAME}) if self._whole else ():
+            for name in (*sorted(EDITABLE_FILES - {CARD_NAME}), *_QUALITY) if self._whole else ():
                 copy_text(source, name, target, scratch=work.scratch)
             seal(target, manifest, scratch=work.scratch)
             work.clear()

@@ -18,6 +18,7 @@ from ...errors import FormatError, RemoteError, StoreExistsError
 from ...store.versions import is_newer
 from .card_check import check_card
 from .contents import refuse_broken
+from .gate_check import check_gate
 from .hub_api import HubRepository, MovedError
 from .hub_plan import files_of_versions, is_there, missing_files, plan_commits, stale_files
 from .limits import check_hub_limits
@@ -41,7 +42,14 @@ _MOST_ROUNDS: Final = 10
 
 
 def publish_on_hub(
-    contents: Contents, name: str, *, private: bool, token: str | None, dry_run: bool, tell: Tell | None
+    contents: Contents,
+    name: str,
+    *,
+    private: bool,
+    token: str | None,
+    dry_run: bool,
+    override: str | None,
+    tell: Tell | None,
 ) -> Published:
     """Publish; see the module.
 
@@ -51,6 +59,7 @@ def publish_on_hub(
         private: make the repository private, if it is made.
         token: None for that of the environment or the login.
         dry_run: only look.
+        override: reason to publish against the quality gate.
         tell: told of progress.
 
     Raises:
@@ -58,7 +67,8 @@ def publish_on_hub(
         StoreExistsError: the tag names something else.
         RemoteError: the Hub refuses, or cannot be reached.
     """
-    return _Publication(contents, HubRepository(name, token), tell).run(private=private, dry_run=dry_run)
+    publication = _Publication(contents, HubRepository(name, token), tell)
+    return publication.run(private=private, dry_run=dry_run, override=override)
 
 
 class _Publication:
@@ -70,7 +80,7 @@ class _Publication:
         self._branch = f"release-{contents.tag.removeprefix('v')}"
         self._notes: list[str] = []
 
-    def run(self, *, private: bool, dry_run: bool) -> Published:
+    def run(self, *, private: bool, dry_run: bool, override: str | None) -> Published:
         found = self._hub.references()
         if found is not None and self._tag in found.tags:
             done = self._refuse_other(found.tags[self._tag])
@@ -86,6 +96,7 @@ class _Publication:
         sizes = {path: main[path].bytes for path in owned}
         sizes |= {file.path: file.record.bytes for file in self._contents.files}
         self._notes += [*check_hub_limits(sizes), *check_card(self._contents)]
+        self._notes += check_gate(self._contents, override, dry_run=dry_run)
         missing = tuple(missing_files(self._contents.files, there))
         if not dry_run:
             refuse_broken(self._contents, self._tell and self._verifying)

@@ -19,6 +19,7 @@ from .shelf import publish_on_shelf
 if TYPE_CHECKING:
     import os
 
+    from .contents import Contents
     from .outcome import Published, Tell
     from .shelf import Place
 
@@ -35,6 +36,8 @@ def publish(
     private: bool = False,
     token: str | None = None,
     dry_run: bool = False,
+    override: str | None = None,
+    real_data_consent: bool = False,
     progress: Tell | None = None,
 ) -> Published:
     """Publish a finished data set, or a folder of data sets (a *collection*), as an immutable version.
@@ -49,11 +52,17 @@ def publish(
         private: make the repository on the Hub private, if it is made now.
         token: for the Hub; None for that of `HF_TOKEN` or the login.
         dry_run: write nothing, and tell what would be done.
+        override: reason to publish a data set that the quality gate does not let pass. It must have been recorded, as
+            `voxpress.publish` does.
+        real_data_consent: the people whose scans these are have agreed, and so have those who may decide on it; needed
+            for a data set that is not synthetic.
         progress: told how far it is.
 
     Raises:
         StoreNotFoundError: there is no finished data set.
-        PublishError: it cannot be published as it is, or not there.
+        PublishError: it cannot be published as it is, or not there; its quality report is missing, stale or edited, or
+            says FAIL.
+        QualityError: the reason of the override is none.
         CorruptError: it is broken.
         StoreExistsError: the target has another data set as that version.
         RemoteError: the server refuses, or cannot be reached.
@@ -63,15 +72,30 @@ def publish(
     """
     where = _place_of(target)
     contents = read_contents(path, tag)
+    if not real_data_consent:
+        _refuse_real_people(contents)
     if isinstance(where, str):
-        return publish_on_hub(contents, where, private=private, token=token, dry_run=dry_run, tell=progress)
+        return publish_on_hub(
+            contents, where, private=private, token=token, dry_run=dry_run, override=override, tell=progress
+        )
     if private:
         msg = "only a repository on the Hub is made private here; who may read a folder or a bucket is set there"
         raise PublishError(msg)
     if isinstance(where, FolderPlace) and where.root.resolve().is_relative_to(contents.root.resolve()):
         msg = f"the target {where.root} lies in the data set {contents.root} itself; give a folder beside it"
         raise PublishError(msg)
-    return publish_on_shelf(contents, where, dry_run=dry_run, tell=progress)
+    return publish_on_shelf(contents, where, dry_run=dry_run, override=override, tell=progress)
+
+
+def _refuse_real_people(contents: Contents) -> None:
+    for folder, manifest in contents.stores.items():
+        if not manifest.synthetic:
+            samples = sum(split.samples for split in manifest.splits.values())
+            msg = (
+                f"{contents.root / folder} holds {samples:,} scans of real people; it is published only if they, and "
+                "whoever decides on their data, have agreed to that: say so with --real-data-consent"
+            )
+            raise PublishError(msg)
 
 
 def _place_of(target: str | os.PathLike[str]) -> Place | str:

@@ -18,6 +18,7 @@ from ...store.threads import map_in_order
 from ...store.versions import VERSIONS_NAME, Version, Versions
 from .card_check import check_card
 from .contents import refuse_broken
+from .gate_check import check_gate
 from .outcome import Published, Step, Teller
 
 if TYPE_CHECKING:
@@ -83,13 +84,16 @@ class Place(Protocol):
         ...
 
 
-def publish_on_shelf(contents: Contents, place: Place, *, dry_run: bool, tell: Tell | None) -> Published:
+def publish_on_shelf(
+    contents: Contents, place: Place, *, dry_run: bool, override: str | None, tell: Tell | None
+) -> Published:
     """Publish; see the module.
 
     Args:
         contents: the version.
         place: the folder of all versions.
         dry_run: only look.
+        override: reason to publish against the quality gate.
         tell: told of progress.
 
     Raises:
@@ -104,7 +108,7 @@ def publish_on_shelf(contents: Contents, place: Place, *, dry_run: bool, tell: T
         if not dry_run:
             place.clear(contents.tag)
         return shelf.outcome((), finished_before=done, for_show=dry_run)
-    notes = check_card(contents)
+    notes = (*check_card(contents), *check_gate(contents, override, dry_run=dry_run))
     shelf.refuse_claimed(there)
     missing = shelf.missing(there)
     if not dry_run:

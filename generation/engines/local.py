@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.connection import wait as wait_for
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ...errors import GenerationError
+from ...store.processes import ctrl_c_put_off, end_with_parent, no_ctrl_c_in_children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence, Sized
 
-    from ..journal import ShardRecord
-    from ..shard_maker import ShardJob, ShardMaker
-
-__all__ = ["run_local"]
+__all__ = ["Job", "Maker", "run_local"]
 
 _POLL_S = 0.5
+
+
+class Job(Protocol):
+    """What one call of a maker does."""
+
+    @property
+    def rows(self) -> Sized:
+        """Samples to make; their number says how long it takes."""
+        ...
+
+
+_JobT = TypeVar("_JobT", bound=Job)
+_GivenT_contra = TypeVar("_GivenT_contra", bound=Job, contravariant=True)
+_MadeT_co = TypeVar("_MadeT_co", covariant=True)
+
+
+class Maker(Protocol[_GivenT_contra, _MadeT_co]):
+    """What does jobs; goes to worker processes as it is."""
+
+    def make(self, job: _GivenT_contra, *, on_sample: Callable[[], None]) -> _MadeT_co:
+        """Does one job; tells of each sample, which may raise to stop."""
+        ...
 
 
 class _StoppedError(Exception):
@@ -30,41 +45,41 @@ class _StoppedError(Exception):
 
 
 def run_local(
-    maker: ShardMaker, jobs: Sequence[ShardJob], *, workers: int, on_sample: Callable[[int], None]
-) -> Iterator[ShardRecord]:
-    """Makes shards, and gives each as soon as it is committed, in no order of its own.
+    maker: Maker[_JobT, _MadeT_co], jobs: Sequence[_JobT], *, workers: int, on_sample: Callable[[int], None]
+) -> Iterator[_MadeT_co]:
+    """Does jobs, such as the shards of a data set, and gives what comes of each as soon as it is done, in any order.
 
     Args:
-        maker: makes one shard.
-        jobs: the shards to make.
-        workers: processes; with 1, the shards are made in this one.
+        maker: does one job.
+        jobs: to do.
+        workers: processes; with 1, they are done in this one.
         on_sample: called with the number of samples that were finished since the last call.
 
     Raises:
-        GenerationError: a worker died, or what `ShardMaker.make` raises. Committed shards stay.
+        GenerationError: a worker died, or what `make` raises. Committed shards stay.
     """
     if workers == 1 or len(jobs) <= 1:
         for job in jobs:
             yield maker.make(job, on_sample=lambda: on_sample(1))
         return
-    with _ctrl_c_put_off() as heed_ctrl_c:
+    with ctrl_c_put_off() as heed_ctrl_c:
         yield from _run_pool(maker, jobs, min(workers, len(jobs)), on_sample, heed_ctrl_c)
 
 
 def _run_pool(
-    maker: ShardMaker,
-    jobs: Sequence[ShardJob],
+    maker: Maker[_JobT, _MadeT_co],
+    jobs: Sequence[_JobT],
     workers: int,
     on_sample: Callable[[int], None],
     heed_ctrl_c: Callable[[], None],
-) -> Iterator[ShardRecord]:
+) -> Iterator[_MadeT_co]:
     context = multiprocessing.get_context("spawn")
     # this process reads and sets them without a lock, which a worker that is killed could hold for ever
     done, stop = context.Value("q", 0), context.RawValue("b", 0)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(maker, done, stop))
     try:
         # the largest first, so that no worker is left with a long one at the end
-        with _blocked_in_children():
+        with no_ctrl_c_in_children():
             waiting = {pool.submit(_make, job) for job in sorted(jobs, key=lambda job: -len(job.rows))}
         yield from _as_committed(waiting, done, on_sample, heed_ctrl_c)
     except BrokenProcessPool as error:
@@ -80,8 +95,8 @@ def _run_pool(
 
 
 def _as_committed(
-    waiting: set[Future[ShardRecord]], done: Any, on_sample: Callable[[int], None], heed_ctrl_c: Callable[[], None]
-) -> Iterator[ShardRecord]:
+    waiting: set[Future[_MadeT_co]], done: Any, on_sample: Callable[[int], None], heed_ctrl_c: Callable[[], None]
+) -> Iterator[_MadeT_co]:
     told = 0
     while waiting:
         finished, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
@@ -94,73 +109,17 @@ def _as_committed(
             yield future.result()
 
 
-@contextmanager
-def _ctrl_c_put_off() -> Iterator[Callable[[], None]]:
-    """Gives a function that does what Ctrl-C does, if it came.
-
-    An exception out of the blue could leave a lock of `concurrent.futures` closed, and the pool could never shut down.
-    Whoever presses it twice gets it at once.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    came: list[int] = []
-    handler = signal.getsignal(signal.SIGINT)
-
-    def heed() -> None:
-        if came and callable(handler):
-            handler(signal.SIGINT, None)
-
-    def put_off(number: int, _: object) -> None:
-        came.append(number)
-        if len(came) > 1:
-            heed()
-
-    signal.signal(signal.SIGINT, put_off)
-    try:
-        yield heed
-        heed()
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-@contextmanager
-def _blocked_in_children() -> Iterator[None]:
-    """Processes that are started meanwhile never get Ctrl-C, which reaches every process of a terminal.
-
-    The parent alone decides, and tells by `stop`.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 # What a worker process works with, set once by `_start`.
 _worker: dict[str, Any] = {}
 
 
-def _start(maker: ShardMaker, done: Any, stop: Any) -> None:
-    # once more, for where a signal cannot be held back
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start(maker: Maker[Any, Any], done: Any, stop: Any) -> None:
+    end_with_parent()
     _worker.update(maker=maker, done=done, stop=stop)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for([parent.sentinel])
-    os._exit(1)
-
-
-def _make(job: ShardJob) -> ShardRecord:
-    record: ShardRecord = _worker["maker"].make(job, on_sample=_count)
-    return record
+def _make(job: Job) -> Any:
+    return _worker["maker"].make(job, on_sample=_count)
 
 
 def _count() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ...errors import RecipeError
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["diff"]
 
 _RECIPE = "recipe.yaml"
+_REFUSED = "refused.csv"
+_MOST_REFUSED_BYTES = 256 * 2**20
 
 
 def diff(
@@ -111,4 +115,11 @@ def _recipe(cohort: Cohort) -> dict[Any, Any]:
         return {}
     data = cohort.store.source.read_all(_RECIPE, most=min(record.bytes, MAX_BYTES))
     check_record(data, _RECIPE, record)
-    return read_mapping(data.decode(errors="replace"), source=f"the recipe of {cohort.url}")
+    recipe = read_mapping(data.decode(errors="replace"), source=f"the recipe of {cohort.url}")
+    if "refused" in recipe and (listed := cohort.manifest.files.get(_REFUSED)) is not None:
+        lines = cohort.store.source.read_all(_REFUSED, most=min(listed.bytes, _MOST_REFUSED_BYTES))
+        check_record(lines, _REFUSED, listed)
+        # its digest alone would say nothing to people
+        counts = Counter(re.findall(rb"^[0-9]+,[0-9]+,([A-Z][A-Z0-9_]{0,63})$", lines, flags=re.MULTILINE))
+        recipe["refused"] = {code.decode(): counts[code] for code in sorted(counts)} | {"sha256": listed.sha256}
+    return recipe

@@ -1,0 +1,69 @@
+"""`voxpress gate`: judges what was measured of a data set, and writes its quality report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .console import MistakeError, aligned, number, printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    import pyarrow as pa
+
+    from ..quality.gate import Standing
+
+__all__ = ["report_lines", "run"]
+
+_SHOWN = ("INVALID", "FAIL", "WARN", "NOT_RUN")
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Judges, and prints the verdict with what did not pass; exit code 1 if the data set may not be published."""
+    from ..cards import write_report_page
+    from ..quality.gate import judge_store
+    from ..store import open as open_store
+
+    reference = None if asked.reference_table is None else _table(Path(asked.reference_table))
+    cohort = open_store(asked.path)
+    standing = judge_store(cohort, asked.profile, reference=reference)
+    assert standing.report is not None
+    write_report_page(cohort)
+    if asked.json:
+        print(standing.report.to_bytes().decode(), end="")
+    else:
+        print(*report_lines(standing), sep="\n")
+    return 0 if standing.may_be_published else 1
+
+
+def report_lines(standing: Standing) -> Iterator[str]:
+    """The verdict, and one line for each figure that did not pass, worst first."""
+    assert standing.report is not None
+    entries = [entry for section in standing.report.document["sections"] for entry in section["entries"]]
+    rows: list[Sequence[object]] = []
+    for verdict in _SHOWN:
+        rows += [_row(entry) for entry in entries if entry["verdict"] == verdict]
+    if rows:
+        yield from aligned(rows)
+    yield printable(standing.sentence)
+
+
+def _row(entry: Mapping[str, Any]) -> Sequence[object]:
+    value = "" if entry["value"] is None else number(entry["value"])
+    return printable(entry["verdict"]), printable(entry["id"]), value, printable(entry["because"])
+
+
+def _table(path: Path) -> pa.Table:
+    """Rows of a CSV or Parquet file."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
+    except (OSError, pa.ArrowException) as error:
+        msg = f"the table {path} cannot be read: {str(error)[:200]}; give a CSV file with a header, or a Parquet file"
+        raise MistakeError(msg) from error

@@ -1,0 +1,180 @@
+"""The memorisation audit: are samples copies of training subjects, would it be seen, and which ones are they?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..features.copy_dct import CopyDct
+from .closeness import Closeness, TrainingSet
+from .confirmation import MOST_HOLDOUT_PAIRS, Pair, confirmation_threshold, pair_correlations
+from .control import COPIES, planted_copies
+from .embedding import embedded
+from .findings import Findings
+from .outcome import Audit, Suspected, SuspectPair
+from .reporting import figures_of, notes_of, tables_of
+from .rules import LEVEL, people_for, rules_of
+from .scoring import audit_scores, not_audited
+from .sets import check_sets
+from .space import audit_space
+from .whole_set import whole_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ..features.feature_set import FeatureSet
+    from ..reference import Reference
+    from .space import CopyExtractor
+
+    Tell = Callable[[str, int, int], None]
+
+__all__ = ["NO_TRAINING_SET", "audit_set"]
+
+NO_TRAINING_SET: Final = (
+    "no training set was given, so nothing can be said about copies; give the volumes that the generator was trained on"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How the work is done."""
+
+    cache: Path | None
+    workers: int
+    tell: Tell | None
+
+    def options(self, stage: str) -> dict[str, Any]:
+        told = self.tell
+        tell = None if told is None else lambda done, total: told(stage, done, total)
+        return {"cache": self.cache, "workers": self.workers, "tell": tell}
+
+
+def audit_set(
+    synthetic: Reference,
+    train: Reference | None,
+    holdout: Reference | None = None,
+    *,
+    vectors: FeatureSet | None = None,
+    extractor: CopyExtractor | None = None,
+    level: float = LEVEL,
+    copies: int = COPIES,
+    seed: int = 0,
+    cache: Path | None = None,
+    workers: int = 1,
+    tell: Tell | None = None,
+) -> Audit:
+    """Audits a set of samples.
+
+    Stopped at any time and called again with the same cache, it goes on.
+
+    Args:
+        synthetic: the samples; their volumes are read only where they are suspect, or where there are no `vectors`.
+        train: what the generator was trained on; without it, nothing is run.
+        holdout: subjects that it never saw, of the same population; without them, each training subject is held
+            against all others.
+        vectors: of the samples by the extractor, if they were made before.
+        extractor: by default `CopyDct`.
+        level: share of new people that may be refused by chance.
+        copies: planted for the positive control.
+        seed: of the choice of what is planted and of what is compared.
+        cache: private folder for what was computed from patients' volumes; None to keep nothing.
+        workers: processes.
+        tell: told of the stage, of volumes done and of all.
+
+    Raises:
+        QualityError: too few subjects, a subject in both sets, or a volume that cannot be used; the message names it.
+    """
+    extractor = extractor or CopyDct()
+    if train is None:
+        return Audit(scores=not_audited(NO_TRAINING_SET, extractor.feature_id))
+    check_sets(train, holdout)
+    way = _Way(cache=cache, workers=workers, tell=tell)
+    known = embedded(train, extractor, **way.options("training set"))
+    training = TrainingSet(known, train.subjects, audit_space(known, extractor))
+    apart = None if holdout is None else embedded(holdout, extractor, **way.options("holdout"))
+    planted = planted_copies(train, count=copies, seed=seed)
+    control = embedded(planted, extractor, **way.options("planted copies"))
+    ours = vectors if vectors is not None else embedded(synthetic, extractor, **way.options("samples"))
+    null = training.own_closeness() if apart is None else training.closeness(apart.values)
+    people = people_for(training, None if apart is None else null, level=level, seed=seed)
+    rules = rules_of(people, level)
+    found = training.closeness(ours.values, tell=way.options("neighbours")["tell"])
+    suspects = np.flatnonzero(rules.flagged(found))
+    apart_pairs = _Compared(volumes=train if holdout is None else holdout, found=null)
+    correlations, limit = _confirmed(_Compared(volumes=synthetic, found=found), apart_pairs, train, suspects, way)
+    findings = Findings(
+        feature_id=extractor.feature_id,
+        rules=rules,
+        samples=found,
+        holdout=null,
+        held_out=holdout is not None,
+        calibrated_on=len(people),
+        planted=training.closeness(control.values),
+        kinds=planted.kinds,
+        suspects=suspects,
+        correlations=correlations,
+        limit=limit,
+        whole=whole_set(training, found, null, ours, apart, seed=seed),
+        train_volumes=len(train),
+    )
+    return Audit(
+        scores=audit_scores(findings),
+        tables=tables_of(findings),
+        figures=figures_of(findings),
+        quarantine=tuple(
+            Suspected(row=int(row), reasons=("COPY_CONFIRMED" if value > limit else "COPY_SUSPECT",))
+            for row, value in zip(suspects, correlations, strict=True)
+        ),
+        pairs=_pairs(synthetic, train, findings),
+        notes=notes_of(findings),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """Volumes, and how close they are to the training set."""
+
+    volumes: Reference
+    found: Closeness
+
+    def pairs(self, rows: NDArray[np.int64]) -> list[Pair]:
+        found = self.found
+        return [Pair(query=int(row), train=int(found.row[row]), mirrored=bool(found.mirrored[row])) for row in rows]
+
+
+def _confirmed(
+    samples: _Compared, people: _Compared, train: Reference, suspects: NDArray[np.int64], way: _Way
+) -> tuple[NDArray[np.float32], float]:
+    """Correlation of each suspect with its training volume, and what no held-out subject reaches."""
+    if not len(suspects):
+        return np.empty(0, np.float32), 1.0
+    closest = np.argsort(people.found.distance, kind="stable")[:MOST_HOLDOUT_PAIRS]
+    usual = pair_correlations(people.volumes, train, people.pairs(closest), **way.options("held-out pairs"))
+    ours = pair_correlations(samples.volumes, train, samples.pairs(suspects), **way.options("suspects"))
+    return ours, confirmation_threshold(usual)
+
+
+def _pairs(synthetic: Reference, train: Reference, findings: Findings) -> tuple[SuspectPair, ...]:
+    flags, found = findings.rules.flags(findings.samples), findings.samples
+    p_distance, p_ratio = findings.p_values
+    return tuple(
+        SuspectPair(
+            sample_id=synthetic.ids[row],
+            train_id=train.ids[found.row[row]],
+            train_subject=train.subjects[found.row[row]],
+            mirrored=bool(found.mirrored[row]),
+            distance=float(found.distance[row]),
+            ratio=float(found.ratio[row]),
+            p_distance=float(p_distance[row]),
+            p_ratio=float(p_ratio[row]),
+            hash_bits=int(found.hash_bits[row]),
+            correlation=float(correlation),
+            rules=tuple(name for name, flagged in flags.items() if flagged[row]),
+        )
+        for row, correlation in zip(findings.suspects.tolist(), findings.correlations.tolist(), strict=True)
+    )

@@ -1,0 +1,9 @@
+"""What a set of samples is like beside a reference: distances, diversity, coverage, duplicates, each with its floor."""
+
+from __future__ import annotations
+
+from .floors import ratio_to_floor
+from .ms_ssim import ms_ssim_scores
+from .scores import set_scores
+
+__all__ = ["ms_ssim_scores", "ratio_to_floor", "set_scores"]
