@@ -223,7 +223,7 @@ def measure(args: argparse.Namespace) -> dict:
         count = max(2, args.volumes // 16)
         seconds = timed(engine.device, lambda: [plain_volume(engine, seed) for seed in range(count)]) / count
         plain = {"preset": "MONAI, plain", "seconds": seconds, "memory_gib": memory_gib(engine.device)}
-        with same_bits(1):
+        with same_bits(engine.device, 1):
             peak = peak_tflops(engine.device)
         work = {each["preset"]: tflop_a_volume(engine, 20 if "20" in each["preset"] else 50) for each in rows}
         work[plain["preset"]] = work["ddim50-leading"]

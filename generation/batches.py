@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Make = Callable[[Sequence[Order]], Sequence[Sample]]
 
-__all__ = ["findings_by_design", "made_ahead", "preferred_batch"]
+__all__ = ["findings_by_design", "made_ahead", "makes_ahead", "preferred_batch"]
 
 
 def preferred_batch(backend: Backend) -> int:
@@ -23,24 +23,31 @@ def preferred_batch(backend: Backend) -> int:
     return max(1, int(getattr(backend, "preferred_batch", 1)))
 
 
+def makes_ahead(backend: Backend) -> bool:
+    """Whether a backend may make samples in one thread while another writes those before; not if it does not say."""
+    return bool(getattr(backend, "makes_ahead", False))
+
+
 def findings_by_design(backend: Backend) -> frozenset[str]:
     """Reason codes that its sound samples have too."""
     return frozenset(getattr(backend, "findings_by_design", ()))
 
 
-def made_ahead(make: Make, orders: Sequence[Order], batch: int) -> Iterator[Sample]:
-    """Samples in the sequence of their orders; while those of a batch are taken, the next batch is being made.
+def made_ahead(make: Make, orders: Sequence[Order], batch: int, *, ahead: bool) -> Iterator[Sample]:
+    """Samples in the sequence of their orders, made in batches.
 
     Args:
         make: makes a batch; may raise.
         orders: all of them.
-        batch: how many at once. One at a time is made when it is asked for, in the thread that asks.
+        batch: how many at once.
+        ahead: while the samples of a batch are taken, the next batch is made in a thread of its own. Otherwise a batch
+            is made when its first sample is asked for, in the thread that asks.
     """
-    if batch == 1:
-        for order in orders:
-            yield from make([order])
-        return
     groups = [orders[start : start + batch] for start in range(0, len(orders), batch)]
+    if not ahead:
+        for group in groups:
+            yield from make(group)
+        return
     with ThreadPoolExecutor(1, thread_name_prefix="voxpress-ahead") as pool:
         try:
             coming = [pool.submit(make, group) for group in groups[:1]]

@@ -21,7 +21,7 @@ from ..store import (
 )
 from .arrays import quantised
 from .backend import Order
-from .batches import findings_by_design, made_ahead, preferred_batch
+from .batches import findings_by_design, made_ahead, makes_ahead, preferred_batch
 from .features import ShardFeatures, features_folder
 from .journal import Journal, ShardRecord
 from .refusals import MOST_ATTEMPTS
@@ -151,7 +151,12 @@ class ShardMaker:
         names = {row.index: row.sample_id for row in rows}
         allowed = [[each for each in range(MOST_ATTEMPTS) if each not in row.refused] for row in rows]
         orders = [self._order(row, attempts[0]) for row, attempts in zip(rows, allowed, strict=True) if attempts]
-        return made_ahead(lambda group: self._ask(group, names), orders, preferred_batch(self.backend))
+        return made_ahead(
+            lambda group: self._ask(group, names),
+            orders,
+            preferred_batch(self.backend),
+            ahead=makes_ahead(self.backend),
+        )
 
     def _attempt_all(
         self, row: Row, firsts: Iterator[Sample]

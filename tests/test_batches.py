@@ -11,7 +11,7 @@ from tiny_factory import contents, order
 
 from voxpress import store
 from voxpress.errors import GenerationError
-from voxpress.generation.batches import findings_by_design, made_ahead, preferred_batch
+from voxpress.generation.batches import findings_by_design, made_ahead, makes_ahead, preferred_batch
 from voxpress.generation.factory import generate
 from voxpress.quality.inspecting import inspect_store
 
@@ -22,6 +22,7 @@ class Batched(SpheresBackend):
     """Likes three orders at once."""
 
     preferred_batch = 3
+    makes_ahead = False
     sizes: tuple[int, ...] = ()
 
     def generate(self, orders):
@@ -31,19 +32,22 @@ class Batched(SpheresBackend):
 
 def test_what_a_backend_does_not_say() -> None:
     backend = SpheresBackend({}, RECIPE.grid)
-    assert (preferred_batch(backend), findings_by_design(backend)) == (1, frozenset())
+    assert (preferred_batch(backend), makes_ahead(backend), findings_by_design(backend)) == (1, False, frozenset())
 
 
+@pytest.mark.parametrize("ahead", [True, False])
 @pytest.mark.parametrize("options", [{}, {"fail": {"3": 2, "4": 1, "9": 6}}])
-def test_batches_do_not_change_a_byte(tmp_path, options) -> None:
+def test_batches_do_not_change_a_byte(tmp_path, options, ahead) -> None:
     made = []
-    for name, backend in (("one", SpheresBackend(options, RECIPE.grid)), ("many", Batched(options, RECIPE.grid))):
+    many = Batched(options, RECIPE.grid)
+    many.makes_ahead = ahead
+    for name, backend in (("one", SpheresBackend(options, RECIPE.grid)), ("many", many)):
         generate(RECIPE, tmp_path / name, load=lambda backend=backend: backend)
         made.append(contents(tmp_path / name))
     assert made[0] == made[1]
     # first attempts in threes as far as a shard goes, later attempts alone
-    assert max(backend.sizes) == 3
-    assert sum(backend.sizes) == 14 + (0 if not options else 2 + 1 + 5)
+    assert max(many.sizes) == 3
+    assert sum(many.sizes) == 14 + (0 if not options else 2 + 1 + 5)
 
 
 def test_the_next_batch_is_made_while_one_is_taken() -> None:
@@ -53,27 +57,28 @@ def test_the_next_batch_is_made_while_one_is_taken() -> None:
         started[orders[0] // 2].set()
         return orders
 
-    samples = made_ahead(make, range(6), 2)
+    samples = made_ahead(make, range(6), 2, ahead=True)
     assert next(samples) == 0
     assert started[1].wait(10)
     assert not started[2].is_set()
     assert list(samples) == [1, 2, 3, 4, 5]
 
 
-def test_one_at_a_time_is_made_when_it_is_asked_for() -> None:
+def test_not_ahead_a_batch_is_made_when_it_is_asked_for() -> None:
     asked = []
 
     def make(orders):
         asked.append((orders, threading.current_thread()))
         return orders
 
-    samples = made_ahead(make, [1, 2], 1)
+    samples = made_ahead(make, [1, 2, 3], 2, ahead=False)
     assert next(samples) == 1
-    assert asked == [([1], threading.current_thread())]
+    assert asked == [([1, 2], threading.current_thread())]
 
 
-def test_nothing_to_make() -> None:
-    assert list(made_ahead(lambda _: pytest.fail("asked"), [], 4)) == []
+@pytest.mark.parametrize("ahead", [True, False])
+def test_nothing_to_make(ahead) -> None:
+    assert list(made_ahead(lambda _: pytest.fail("asked"), [], 4, ahead=ahead)) == []
 
 
 def test_what_goes_wrong_ahead_is_told_where_it_is_taken() -> None:
@@ -82,14 +87,14 @@ def test_what_goes_wrong_ahead_is_told_where_it_is_taken() -> None:
             raise ZeroDivisionError
         return orders
 
-    samples = made_ahead(make, range(4), 2)
+    samples = made_ahead(make, range(4), 2, ahead=True)
     assert [next(samples), next(samples)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(samples)
 
 
 def test_a_taker_that_stops_leaves_no_thread() -> None:
-    samples = made_ahead(lambda orders: orders, range(6), 2)
+    samples = made_ahead(lambda orders: orders, range(6), 2, ahead=True)
     next(samples)
     samples.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("voxpress-ahead")]

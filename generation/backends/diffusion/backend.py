@@ -8,6 +8,7 @@ import numpy as np
 
 from ...backend import Output, Sample
 from .conditioning import declare, is_extrapolated
+from .device import find_device, out_of_memory, same_bits
 from .fast.quantise import from_lattice
 from .grids import check_grid
 from .measures import EXTRAPOLATED, MEASURES, measure
@@ -84,6 +85,11 @@ class DiffusionBackend:
         """So many orders at once keep the device busy."""
         return _GROUPS * self._plan().micro_batch
 
+    @property
+    def makes_ahead(self) -> bool:
+        """Whether the device is another than the CPU that writes."""
+        return find_device(self._options.device).type == "cuda"
+
     def fingerprint(self) -> Mapping[str, str]:
         """Weights, solver, batch, precision, device; loads the model, because only that tells what it runs on."""
         own = {"backend": f"{self.name} {_REVISION}", "extrapolate": "yes" if self._options.extrapolate else "no"}
@@ -95,10 +101,8 @@ class DiffusionBackend:
         """Makes one sample for each order."""
         if not orders:
             return []
-        from .device import out_of_memory, same_bits
-
         engine = self._loaded().engine
-        with same_bits(self._options.threads), out_of_memory(engine.device, engine.micro_batch):
+        with same_bits(engine.device, self._options.threads), out_of_memory(engine.device, engine.micro_batch):
             images = engine.images(orders)
             return [self._sample(order, *made) for order, made in zip(orders, images, strict=True)]
 

@@ -57,11 +57,12 @@ def device_fingerprint(device: torch.device, threads: int) -> Mapping[str, str]:
 
 
 @contextmanager
-def same_bits(threads: int) -> Iterator[None]:
+def same_bits(device: torch.device, threads: int) -> Iterator[None]:
     """Within it, the same operation on the same shape gives the same bits; global settings are put back afterwards.
 
     Args:
-        threads: of the CPU.
+        device: that computes.
+        threads: of the CPU, if that is it.
     """
     cudnn, matmul, memory = torch.backends.cudnn, torch.backends.cuda.matmul, _deterministic()
     kept = (
@@ -72,7 +73,8 @@ def same_bits(threads: int) -> Iterator[None]:
         memory.fill_uninitialized_memory,
     )
     try:
-        torch.set_num_threads(threads)
+        if device.type == "cpu":
+            torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
         # only our own empty tensors, all of which are written to
         memory.fill_uninitialized_memory = False
@@ -82,7 +84,8 @@ def same_bits(threads: int) -> Iterator[None]:
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        torch.set_num_threads(kept[0])
+        if device.type == "cpu":
+            torch.set_num_threads(kept[0])
         torch.use_deterministic_algorithms(kept[1], warn_only=kept[2])
         cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = kept[3]
         memory.fill_uninitialized_memory = kept[4]

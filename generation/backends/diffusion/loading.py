@@ -120,7 +120,7 @@ def _load(plan: Plan) -> Loaded:
         pinned = dict(plan.sha256).get(name)
         known = plan.card.networks.autoencoder.digests if name == "autoencoder" else plan.card.networks.unet.digests
         check_digests(path, digests[name], {"sha256": pinned} if pinned else known)
-    with same_bits(plan.threads), out_of_memory(device, plan.micro_batch):
+    with same_bits(device, plan.threads), out_of_memory(device, plan.micro_batch):
         engine, plan = _tried(plan, paths, device)
     return Loaded(
         engine=engine,
