@@ -88,7 +88,7 @@ def plan_of(options: DiffusionOptions, card: ModelCard, grid: Grid) -> Plan:
         preset=options.preset or card.preset,
         guidance=guidance,
         micro_batch=options.micro_batch or (_CUDA_MICRO_BATCH if cuda else 1),
-        precision=options.precision or ("bf16" if cuda else "fp32"),
+        precision=options.precision or ("bf16" if cuda and options.path == "fast" else "fp32"),
         device=options.device,
         path=options.path,
         threads=options.threads,

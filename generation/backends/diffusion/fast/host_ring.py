@@ -18,7 +18,6 @@ __all__ = ["HostRing"]
 class _Sent:
     number: int
     event: Any
-    finite: torch.Tensor
 
 
 class HostRing:
@@ -37,6 +36,8 @@ class HostRing:
         cuda: Any = torch.cuda
         self._stream = cuda.Stream(device) if self._cuda else None
         self._event = cuda.Event
+        # asking the device itself would wait for all that it was given since
+        self._flags = [torch.empty(shape[0], dtype=torch.bool, pin_memory=self._cuda) for _ in range(depth)]
         self._waiting: list[_Sent] = []
         self._next = 0
 
@@ -61,22 +62,25 @@ class HostRing:
         event = None
         if self._stream is None:
             self._buffers[number].copy_(batch)
+            self._flags[number].copy_(finite)
         else:
             self._stream.wait_stream(torch.cuda.current_stream(batch.device))
             with torch.cuda.stream(self._stream):
                 self._buffers[number].copy_(batch, non_blocking=True)
+                self._flags[number].copy_(finite, non_blocking=True)
                 event = self._event()
                 event.record(self._stream)
             # keeps the allocator from handing the memory on before it was copied
             batch.record_stream(self._stream)
-        self._waiting.append(_Sent(number=number, event=event, finite=finite))
+            finite.record_stream(self._stream)
+        self._waiting.append(_Sent(number=number, event=event))
 
     def receive(self) -> tuple[NDArray[np.int16], list[bool]]:
         """The oldest batch that was sent, waiting for it if need be; a copy, so the buffer is free again."""
         sent = self._waiting.pop(0)
         if sent.event is not None:
             sent.event.synchronize()
-        return self._buffers[sent.number].numpy().copy(), sent.finite.tolist()
+        return self._buffers[sent.number].numpy().copy(), self._flags[sent.number].tolist()
 
     def clear(self) -> None:
         """Forgets what was sent, after something went wrong."""
