@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import tempfile
 from functools import cache, partial
 from pathlib import Path
@@ -138,6 +140,7 @@ def load_of(family: str, folder: Path, **options: Any) -> Any:
 def model(family: str) -> Path:
     """A small model that is written once in a process; a test must not write to it."""
     folder = Path(tempfile.mkdtemp(prefix=f"voxpress-tiny-{family}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_model(folder, family)
     return folder
 
