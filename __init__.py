@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .builder import detach, export, fetch, import_volumes, load_dataset, pin
     from .generation.regenerate import regenerate
     from .generation.repair import repair
+    from .judging import judge
     from .memorisation import audit
     from .press import generate, next_version
     from .release import publish
@@ -76,6 +77,7 @@ __all__ = [
     "generate",
     "generation",
     "import_volumes",
+    "judge",
     "load_dataset",
     "loaders",
     "next_version",
@@ -101,6 +103,7 @@ _HOMES = {
     "fetch": "builder",
     "generate": "press",
     "import_volumes": "builder",
+    "judge": "judging",
     "load_dataset": "builder",
     "next_version": "press",
     "open": "store",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .builder import publish as publish_version
 from .builder.publishing import read_contents, record_overrides, standings_of, wanted_overrides
-from .cards import collection_card, write_card
+from .cards import card_now, collection_card, refuse_unfit, write_card
 from .cards.override_section import with_overrides
 from .store import open as open_store
 from .store import write_atomic
@@ -42,7 +42,8 @@ def publish(
     As `voxpress.builder.publish`, which has the arguments and what is raised. A card is written into the folder itself,
     even if nothing else is to be written (`dry_run`), as it is part of what is looked at. A data set that the quality
     gate does not let pass is refused, unless `override` gives a reason: it is written to `quality/override.json` and to
-    the card, and published with them.
+    the card, and published with them. The machine's part of the card is brought up to date; a card that lacks what only
+    people can say is refused, unless `override` gives a reason, and one that is wrong is always.
 
     Example:
         >>> publish("brains/", "org/brains")   # doctest: +SKIP
@@ -50,6 +51,7 @@ def publish(
     write_missing_card(path, tag=tag, repository=str(target))
     if not dry_run:
         _settle_overrides(path, override, tag=tag)
+    _settle_card(path, tag=tag, overridden=override is not None, dry_run=dry_run)
     return publish_version(
         path,
         target,
@@ -88,6 +90,23 @@ def write_missing_card(path: str | os.PathLike[str], *, tag: str | None = None, 
     else:
         write_card(open_store(root), repository=name)
     return True
+
+
+def _settle_card(path: str | os.PathLike[str], *, tag: str | None, overridden: bool, dry_run: bool) -> None:
+    """Brings the machine's part of a card up to date, and sees that the card is fit to be published.
+
+    The card of a collection tells of several data sets: it is left as it is.
+    """
+    contents = read_contents(path, tag)
+    passes = all(standing.may_be_published for standing in standings_of(contents).values())
+    if contents.is_collection or not (passes or overridden):
+        # what the gate does not let pass is refused by the gate, whose reason comes first
+        return
+    cohort = open_store(contents.root)
+    card = card_now(cohort)
+    refuse_unfit(contents.root, text=card, overridden=overridden)
+    if not dry_run and card != (contents.root / CARD_NAME).read_text(encoding="utf-8", errors="replace"):
+        write_card(cohort, pictures=False)
 
 
 def _settle_overrides(path: str | os.PathLike[str], reason: str | None, *, tag: str | None) -> None:

@@ -10,13 +10,14 @@ from .lint import Finding, lint_card, refuse_unfit
 from .preview import Scan, preview, preview_cohort
 from .report import report_html, write_report_page
 from .viewer import viewer_page
-from .writing import write_card
+from .writing import card_now, write_card
 
 __all__ = [
     "CardFacts",
     "Finding",
     "Human",
     "Scan",
+    "card_now",
     "change_points",
     "changelog",
     "changelog_entry",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..store.cohort import Cohort
     from .dataset_card import CardFacts, Human
 
-__all__ = ["write_card"]
+__all__ = ["card_now", "write_card"]
 
 _MOST_BYTES: Final = 16 * 2**20
 
@@ -52,14 +52,30 @@ def write_card(
         CorruptError: a volume or the table is damaged.
     """
     old = _text(cohort.path, CARD_NAME)
-    body = "" if old is None else _own_body(old, cohort.path)
+    if old is not None:
+        _own_body(old, cohort.path)
     drawn = write_pictures(cohort) if pictures else []
-    facts = gather(cohort, repository=repository or told_repository(body))
-    manifest = cohort.manifest
-    card = dataset_card(manifest, facts, human) if old is None else remade_card(old, manifest, facts, human)
+    card, facts = _made(cohort, old, human, repository)
     write_beside(cohort.path, CARD_NAME, card.encode())
     write_beside(cohort.path, CROISSANT_NAME, _croissant(cohort, facts, card))
     return (*drawn, CARD_NAME, CROISSANT_NAME)
+
+
+def card_now(cohort: Cohort) -> str:
+    """The card that `write_card` would write, with what people wrote in the one that is there; nothing is written.
+
+    Raises:
+        FormatError, CorruptError: as `write_card`.
+    """
+    return _made(cohort, _text(cohort.path, CARD_NAME), None, "")[0]
+
+
+def _made(cohort: Cohort, old: str | None, human: Human | None, repository: str) -> tuple[str, CardFacts]:
+    body = "" if old is None else _own_body(old, cohort.path)
+    facts = gather(cohort, repository=repository or told_repository(body))
+    manifest = cohort.manifest
+    card = dataset_card(manifest, facts, human) if old is None else remade_card(old, manifest, facts, human)
+    return card, facts
 
 
 def _own_body(card: str, root: Path) -> str:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["report_lines", "run"]
 
-_SHOWN = ("INVALID", "FAIL", "WARN", "NOT_RUN")
+_JUDGED = ("INVALID", "FAIL", "WARN")
+_MOST_NAMED = 4
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -40,15 +41,31 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def report_lines(standing: Standing) -> Iterator[str]:
-    """The verdict, and one line for each figure that did not pass, worst first."""
+    """The verdict, and what did not pass, worst first; what was not run for one reason is told together."""
     assert standing.report is not None
     entries = [entry for section in standing.report.document["sections"] for entry in section["entries"]]
     rows: list[Sequence[object]] = []
-    for verdict in _SHOWN:
+    for verdict in _JUDGED:
         rows += [_row(entry) for entry in entries if entry["verdict"] == verdict]
     if rows:
         yield from aligned(rows)
+    for reason, ids in _not_run(entries).items():
+        more = f" and {len(ids) - _MOST_NAMED:,} more" if len(ids) > _MOST_NAMED else ""
+        yield printable(f"NOT_RUN {', '.join(ids[:_MOST_NAMED])}{more}: {reason}")
     yield printable(standing.sentence)
+
+
+def _not_run(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Reason → ids."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry["value"] is None and entry["verdict"] not in _JUDGED:
+            # what is said of several kinds of features differs in their ids alone
+            reason = str(entry["reason"] or entry["because"])
+            if entry["feature_id"]:
+                reason = reason.replace(f" {entry['feature_id']}", "")
+            found.setdefault(reason, []).append(entry["id"])
+    return found
 
 
 def _row(entry: Mapping[str, Any]) -> Sequence[object]:

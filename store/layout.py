@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARD_NAME",
+    "CARD_PICTURES",
     "EDITABLE_FILES",
     "EDITABLE_FOLDERS",
     "MANIFEST_NAME",
@@ -47,6 +48,8 @@ SPARE_FOLDER = "spare"
 
 EDITABLE_FILES = frozenset({"CHANGELOG.md", CARD_NAME, "croissant.json"})
 EDITABLE_FOLDERS = ("quality",)
+CARD_PICTURES = ("quality/preview.png", "quality/conditions.png")
+"""Samples, and what was ordered of them: what the card shows."""
 
 _LONGEST_PATH = 1024
 _UNSAFE_CHARACTERS = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')

@@ -14,11 +14,10 @@ import tiny_store as tiny
 from command_line import Said, apart
 from loopback_hub import LoopbackHub
 from loopback_hub.in_process import point_at
-from quality_reports import reported
+from published_stores import carded
 
 import voxpress
-from voxpress import cli, store
-from voxpress.cards import dataset_card
+from voxpress import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,8 +41,7 @@ def sealed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def carded_store(sealed_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small store with card and quality report, as it would be published; a test must not write to it."""
     root = shutil.copytree(sealed_store, tmp_path_factory.mktemp("carded") / "tiny-brains")
-    (root / "README.md").write_text(dataset_card(store.open(root).manifest), encoding="utf-8")
-    return reported(root)
+    return carded(root)
 
 
 @pytest.fixture

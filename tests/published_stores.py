@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tiny_store as tiny
 from quality_reports import reported
+from tiny_people import HUMAN
 
 from voxpress import store
 from voxpress.cards import collection_card, dataset_card
+from voxpress.cards.dataset_card import gather
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +24,11 @@ SHARD = "volumes/train.zarr/image/c.1.0.0.0"
 
 
 def carded(root: Path) -> Path:
-    """The small store with its card and its quality report."""
-    (root / "README.md").write_text(dataset_card(store.open(root).manifest))
-    return reported(root)
+    """The small store with its quality report, and its card with all that people have to say."""
+    cohort = store.open(reported(root))
+    card = dataset_card(cohort.manifest, gather(cohort), HUMAN)
+    (root / "README.md").write_text(card, encoding="utf-8")
+    return root
 
 
 def next_version(root: Path, target: Path, version: str = "2.0.0", *, seed: int = 1) -> Path:

@@ -12,6 +12,7 @@ from loopback_hub.users import WRITER
 from published_stores import carded
 from quality_reports import reported
 from tiny_factory import contents
+from tiny_people import HUMAN_TEXT
 
 from voxpress import store
 
@@ -20,9 +21,15 @@ pytestmark = pytest.mark.timeout(120)
 
 def test_published_and_fetched(say, loopback_hub, tiny_store, tmp_path) -> None:
     reported(tiny_store)
+    unsaid = say("publish", tiny_store, "org/brains", "--dry-run", "--token", WRITER)
+    assert unsaid.code == 2
+    assert "made a card" in unsaid.err
+    assert "Intended use: it still has the text of a template" in unsaid.err
+    (tmp_path / "human.yaml").write_text(HUMAN_TEXT)
+    filled = say("card", tiny_store, "--human", tmp_path / "human.yaml")
+    assert filled.code == 0, filled.err
     shown = say("publish", tiny_store, "org/brains", "--dry-run", "--token", WRITER)
     assert shown.code == 0, shown.err
-    assert "made a card" in shown.err
     assert "voxpress.json" in shown.out
     files = len(contents(tiny_store))
     assert f"{files} of {files} files would be sent" in shown.out
@@ -33,7 +40,6 @@ def test_published_and_fetched(say, loopback_hub, tiny_store, tmp_path) -> None:
     assert f"org/brains@v1.0.0: tiny-brains 1.0.0, {files} files" in done.out
     assert f"digest {digest}" in done.out
     assert f"{files}/{files} files" in done.err
-    assert "no licence has been chosen" in done.err
     assert WRITER not in shown.out + shown.err + done.out + done.err
     again = say("publish", tiny_store, "org/brains")
     assert "was published before; there was nothing to do" in again.err

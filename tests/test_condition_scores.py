@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from voxpress import FormatError, store
-from voxpress.quality.conditions import REJECTS_PATH, Intervention, condition_scores, interventions_of
+from voxpress import CorruptError, store
+from voxpress.quality.conditions import Intervention, condition_scores, interventions_of
 from voxpress.quality.conditions.categorical import categorical_scores
 from voxpress.quality.conditions.covariates import Covariate
 from voxpress.quality.conditions.coverage import total_variation
 from voxpress.quality.conditions.leakage import leakage_scores
 from voxpress.quality.conditions.refusals import Refusals
 from voxpress.quality.conditions.scoring import table_scores
+from voxpress.quality.rejects import REJECTS_NAME, write_rejects
 
 if TYPE_CHECKING:
     from voxpress.quality import Score
@@ -217,30 +217,35 @@ def test_a_store_is_measured_from_its_tables(sealed_store) -> None:
     assert "quality/rejects.parquet" in scores["conditions.coverage.age"].reason
 
 
-def _rejects(root, digest: str, **columns: Any) -> None:
-    rows = {"sample_id": ["tiny-000005", "tiny-000005"], "attempt": [0, 1], "reasons": [["EMPTY"], ["EMPTY", "RANGE"]]}
-    rows |= {"age": [65.0, 65.0], "sex": ["M", "M"], "diagnosis": ["AD", "AD"]}
-    table = pa.table(rows | columns).replace_schema_metadata({"manifest_sha256": digest})
-    (root / REJECTS_PATH).parent.mkdir()
-    pq.write_table(table, root / REJECTS_PATH)
+def _rejects(root, digest: str) -> None:
+    """The record of one sample that no attempt made well enough, in two attempts as its manifest says."""
+    hole = store.open(root).manifest.rejected[0]
+    place = {"sample_id": hole.sample_id, "index": hole.index, "split": hole.split, "age": 65.0, "sex": "M"}
+    rows = [
+        {**place, "diagnosis": "AD", "attempt": each.attempt, "seed": each.seed, "reasons": list(each.reasons)}
+        for each in hole.attempts
+    ]
+    kinds = {"age": "number", "sex": "category", "diagnosis": "category"}
+    (root / "quality").mkdir()
+    write_rejects(root, rows, kinds, manifest_sha256=digest, scratch=root / "quality")
 
 
 def test_the_record_of_refused_attempts_tells_who_is_not_there(tiny_store) -> None:
     _rejects(tiny_store, store.open(tiny_store).manifest.digest)
     scores, tables, _ = condition_scores(store.open(tiny_store))
     found = {score.id: score for score in scores}
-    assert found["conditions.reject_rate"].n == {"refused": 2, "attempts": 14}
+    assert found["conditions.reject_rate"].n == {"refused": 1, "attempts": 13}
     assert found["conditions.coverage.age"].value > 0
-    assert tables["refused_by_reason"]["rows"] == [["EMPTY", 2], ["RANGE", 1]]
+    assert [count for _, count in tables["refused_by_reason"]["rows"]] == [1]
 
 
 def test_a_record_of_another_version_is_passed_over(tiny_store) -> None:
     _rejects(tiny_store, "0" * 64)
-    assert _of_store(tiny_store)["conditions.reject_rate"].n == {"refused": 1, "attempts": 13}
+    assert "quality/rejects.parquet" in _of_store(tiny_store)["conditions.coverage.age"].reason
 
 
 def test_a_record_that_is_none_is_refused(tiny_store) -> None:
-    (tiny_store / REJECTS_PATH).parent.mkdir()
-    (tiny_store / REJECTS_PATH).write_bytes(b"PAR1 nothing")
-    with pytest.raises(FormatError, match="no table of refused attempts"):
+    (tiny_store / REJECTS_NAME).parent.mkdir()
+    (tiny_store / REJECTS_NAME).write_bytes(b"PAR1 nothing")
+    with pytest.raises(CorruptError, match="is damaged"):
         _of_store(tiny_store)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ...errors import QueryError, StoreExistsError
-from ...quality.conditions import REJECTS_PATH
 from ...quality.gate import HTML_NAME, OVERRIDE_NAME, REPORT_NAME
 from ...quality.parts import PARTS, part_path
+from ...quality.rejects import REJECTS_NAME
 from ...store import MANIFEST_NAME, Manifest, WorkFolder, differences, refuse_foreign, seal
 from ...store.copied_files import copy_card
-from ...store.layout import CARD_NAME, EDITABLE_FILES
+from ...store.layout import CARD_NAME, CARD_PICTURES, EDITABLE_FILES
 from ...store.opening import open_source
 from ...store.packed import PackedReader
 from ...store.packing import Packing, plan_copy
@@ -40,8 +40,15 @@ __all__ = ["Fetched", "fetch"]
 
 _GROUP: Final = "fetched"
 _TRANSFERS: Final = 8
-_QUALITY: Final = (REPORT_NAME, HTML_NAME, OVERRIDE_NAME, REJECTS_PATH, *(part_path(name) for name in PARTS))
-"""Of the whole data set, so no part of it has them: its manifest is another one."""
+_QUALITY: Final = (
+    REPORT_NAME,
+    HTML_NAME,
+    OVERRIDE_NAME,
+    REJECTS_NAME,
+    *(part_path(name) for name in PARTS),
+    *CARD_PICTURES,
+)
+"""Of the whole data set, so no part of it has them: its manifest is another one. Features stay where they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

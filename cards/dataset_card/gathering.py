@@ -13,28 +13,30 @@ from ...errors import VoxpressError
 from ...generation.recipe import load_recipe
 from ...generation.registry import load_backend
 from ...quality.gate import check_report
+from ...quality.reject_table import tabulated
+from ...quality.rejects import REJECTS_NAME, attempts_of
 from ...store import group_zarr_json_path, safe_path
 from ...store.files import read_whole
+from ...store.layout import CARD_PICTURES
 from ...store.parsing import parse_json
 from ...store.rows import MEASURED
 from ..report.writing import judged_of
 from .facts import CardFacts, Counts, Refused, Spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from ...generation.backend import Backend
+    from ...quality.reject_table import RejectCell
     from ...store.cohort import Cohort
 
 __all__ = ["FIGURES", "PREVIEW", "gather"]
 
-PREVIEW: Final = "quality/preview.png"
-FIGURES: Final = "quality/conditions.png"
+PREVIEW, FIGURES = CARD_PICTURES
 
-_REJECTS: Final = "quality/rejects.parquet"
 _RECIPE: Final = "recipe.yaml"
 _CHANGELOG: Final = "CHANGELOG.md"
 _IPTC: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -79,7 +81,7 @@ def gather(cohort: Cohort, *, repository: str = "") -> CardFacts:
         refused=_refused(cohort),
         judged=judged_of(standing),
         unjudged="" if standing.report is not None else standing.sentence,
-        pictures=tuple(path for path in (PREVIEW, FIGURES) if safe_path(cohort.path, path).is_file()),
+        pictures=tuple(path for path in CARD_PICTURES if safe_path(cohort.path, path).is_file()),
         changes=_changes(cohort),
         repository=repository,
         source_type=_source_type(cohort),
@@ -174,35 +176,24 @@ def _people(columns: dict[str, NDArray[Any]]) -> tuple[tuple[str, ...], ...]:
 
 def _refused(cohort: Cohort) -> Refused | None:
     """Refused attempts by reason and by the categories that were ordered; None where they were not recorded."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = safe_path(cohort.path, _REJECTS)
-    if not path.is_file():
+    if not safe_path(cohort.path, REJECTS_NAME).is_file():
         return None
-    try:
-        table = pq.read_table(path)
-        if (table.schema.metadata or {}).get(b"manifest_sha256") != cohort.manifest.digest.encode():
-            return None
-        reasons = Counter(str(reason) for row in table["reasons"].to_pylist() for reason in row or ["not recorded"])
-    except (pa.ArrowException, OSError, KeyError):
-        return None
-    ordered = [(count, name) for name, count in reasons.items()]
+    found = attempts_of(cohort)
+    names = [name for name in cohort.conditions if _values(cohort.columns([name])[name]).dtype.kind != "f"]
+    samples = cohort.columns(["sample_id", *names])
+    total = tabulated(samples, found)
     return Refused(
-        reasons={name: count for count, name in sorted(ordered, key=lambda each: (-each[0], each[1]))},
-        groups=dict(_groups(cohort, table)),
+        reasons={code: total.total.reasons[code] for code in total.codes},
+        groups={
+            f"{name} {cell.group[name]}": (cell.refused, cell.samples)
+            for name in names
+            for cell in _few(tabulated(samples, found, by=[name]).cells)
+        },
     )
 
 
-def _groups(cohort: Cohort, table: pa.Table) -> Iterator[tuple[str, tuple[int, int]]]:
-    for name in cohort.conditions:
-        kept = _values(cohort.columns([name])[name])
-        if name not in table.column_names or kept.dtype.kind == "f":
-            continue
-        refused, there = Counter(_values(table[name]).tolist()), Counter(kept.tolist())
-        values: Sequence[Any] = sorted({*refused, *there})
-        if len(values) <= _MOST_CATEGORIES:
-            yield from ((f"{name} {value}", (refused[value], there[value])) for value in values)
+def _few(cells: tuple[RejectCell, ...]) -> tuple[RejectCell, ...]:
+    return cells if len(cells) <= _MOST_CATEGORIES else ()
 
 
 def _changes(cohort: Cohort) -> str:

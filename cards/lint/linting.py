@@ -30,12 +30,15 @@ _MOST_BYTES: Final = 16 * 2**20
 _MOST_TOLD: Final = 8
 
 
-def lint_card(root: str | os.PathLike[str], manifest: Manifest | None = None) -> list[Finding]:
+def lint_card(
+    root: str | os.PathLike[str], manifest: Manifest | None = None, *, text: str | None = None
+) -> list[Finding]:
     """What is wrong with the card of a data set; nothing if it can be published.
 
     Args:
         root: folder of the data set.
         manifest: of it; None to read it.
+        text: of the card, in place of the one that is there.
 
     Returns:
         errors about facts first, then what people still have to write, then warnings.
@@ -45,17 +48,24 @@ def lint_card(root: str | os.PathLike[str], manifest: Manifest | None = None) ->
         CorruptError: its table is damaged.
     """
     cohort = open_store(Path(root))
-    found = list(_findings(cohort.path, manifest or cohort.manifest))
+    found = list(_findings(cohort.path, manifest or cohort.manifest, text))
     order = {("error", "facts"): 0, ("error", "human"): 1}
     return sorted(found, key=lambda finding: order.get((finding.level, finding.part), 2))
 
 
-def refuse_unfit(root: str | os.PathLike[str], manifest: Manifest | None = None, *, overridden: bool = False) -> None:
+def refuse_unfit(
+    root: str | os.PathLike[str],
+    manifest: Manifest | None = None,
+    *,
+    text: str | None = None,
+    overridden: bool = False,
+) -> None:
     """Refuse to publish a data set whose card is not fit.
 
     Args:
         root: folder of the data set.
         manifest: of it; None to read it.
+        text: as for `lint_card`.
         overridden: somebody gave a reason to publish all the same: what people left out is let through, wrong facts
             are not.
 
@@ -63,7 +73,7 @@ def refuse_unfit(root: str | os.PathLike[str], manifest: Manifest | None = None,
         PublishError: the card has errors; the message has them.
         StoreNotFoundError, FormatError, CorruptError: as `lint_card`.
     """
-    errors = [each for each in lint_card(root, manifest) if each.level == "error"]
+    errors = [each for each in lint_card(root, manifest, text=text) if each.level == "error"]
     errors = [each for each in errors if each.part == "facts" or not overridden]
     if errors:
         told = "\n".join(f"- {each.where}: {each.message}" for each in errors[:_MOST_TOLD])
@@ -72,12 +82,13 @@ def refuse_unfit(root: str | os.PathLike[str], manifest: Manifest | None = None,
         raise PublishError(msg)
 
 
-def _findings(root: Path, manifest: Manifest) -> Iterator[Finding]:
-    path = safe_path(root, CARD_NAME)
-    if not path.is_file():
-        yield fault("card", f"there is no {CARD_NAME} in {root}; make it with `voxpress card {root}`")
-        return
-    text = read_whole(path, CARD_NAME, most=_MOST_BYTES).decode("utf-8", errors="replace")
+def _findings(root: Path, manifest: Manifest, text: str | None) -> Iterator[Finding]:
+    if text is None:
+        path = safe_path(root, CARD_NAME)
+        if not path.is_file():
+            yield fault("card", f"there is no {CARD_NAME} in {root}; make it with `voxpress card {root}`")
+            return
+        text = read_whole(path, CARD_NAME, most=_MOST_BYTES).decode("utf-8", errors="replace")
     try:
         header, body = split_header(text, CARD_NAME)
     except FormatError as error:

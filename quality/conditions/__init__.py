@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .leakage import Intervention, interventions_of
-from .refusals import REJECTS_PATH
 from .scoring import condition_scores
 
-__all__ = ["REJECTS_PATH", "Intervention", "condition_scores", "interventions_of"]
+__all__ = ["Intervention", "condition_scores", "interventions_of"]

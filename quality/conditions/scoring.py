@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...store.rows import MEASURED
+from ..rejects import REJECTS_NAME, attempts_of
 from ..scores import Score, not_run
 from .categorical import categorical_scores
 from .continuous import continuous_scores
@@ -15,7 +16,7 @@ from .coverage import coverage_figure, coverage_score, extrapolation_score, join
 from .groups import groups_of
 from .leakage import leakage_scores
 from .proportions import proportion_interval
-from .refusals import REJECTS_PATH, read_refusals
+from .refusals import refusals_of
 from .subgroups import bias_score, error_table, group_table, refusal_score, smallest_score
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def condition_scores(
         scores, tables and figures for a `Part`.
 
     Raises:
-        FormatError: `quality/rejects.parquet` is no table of refused attempts.
+        CorruptError: `quality/rejects.parquet` is damaged, or no record of refused attempts.
     """
     manifest = cohort.manifest
     names = ["sample_id", "attempt", *cohort.conditions, *cohort.measures]
@@ -61,7 +62,7 @@ def condition_scores(
     return table_scores(
         table,
         cohort.conditions,
-        refusals=read_refusals(cohort.path, manifest, table, cohort.conditions),
+        refusals=refusals_of(attempts_of(cohort), [hole.sample_id for hole in manifest.rejected], cohort.conditions),
         gone=len(manifest.rejected),
         reference=reference,
         units=units,
@@ -164,7 +165,7 @@ def _refused(refusals: Refusals, there: int, gone: int) -> list[Score]:
 
 def _unknown_holes(conditions: Sequence[str], gone: int) -> list[Score]:
     reason = (
-        f"{gone} samples were planned and are not there, and no {REJECTS_PATH} says what was ordered of them; "
+        f"{gone} samples were planned and are not there, and no {REJECTS_NAME} says what was ordered of them; "
         "make the data set again, which writes it"
     )
     names = ["subgroup_reject_ratio", "coverage_joint", *(f"coverage.{name}" for name in conditions)]

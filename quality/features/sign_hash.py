@@ -39,7 +39,8 @@ class SignHash:
 
     def embed(self, volume: Volume) -> NDArray[np.float32]:
         """The bytes of a volume's hash; as `FeatureExtractor.embed`."""
-        return sign_hashes(CopyDct().embed(volume)[None])[0].astype(np.float32)
+        hashed: NDArray[np.float32] = sign_hashes(CopyDct().embed(volume)[None])[0].astype(np.float32)
+        return hashed
 
     def mirrored(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """The hashes of the same volumes mirrored left to right.

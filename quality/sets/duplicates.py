@@ -70,7 +70,7 @@ def hash_words(hashes: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.ui
     if hashes.ndim != 2 or not hashes.shape[1] or hashes.shape[1] % 8:
         msg = f"hashes must have a multiple of 8 bytes, one a column; got an array of {hashes.shape}"
         raise ValueError(msg)
-    packed = hashes.astype(np.uint8)
+    packed = np.ascontiguousarray(hashes, np.uint8)
     if not np.array_equal(packed, hashes):
         msg = "hashes must be whole numbers from 0 to 255, one a byte; make the features `sign_hash` again"
         raise ValueError(msg)
