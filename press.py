@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .cards import changelog
 from .cards import write_card as write_whole_card
 from .generation.arrays import quantised, specs_of
+from .generation.batches import findings_by_design
 from .generation.cohort import draw_cohort
 from .generation.factory import generate as make
 from .generation.next_version import make_next, plan_next
@@ -243,6 +244,7 @@ def sample(
     specs = specs_of(order, backend)
     (made,) = backend.generate([wanted])
     reasons = made.faults or check_sample(made.volumes, specs, measured=made.measured, ordered=wanted.conditions)
+    reasons = tuple(reason for reason in reasons if reason not in findings_by_design(backend))
     return Proof(
         sample_id=plan.sample_id(index),
         split=plan.split_of(index),

@@ -80,7 +80,9 @@ _KNOWN: Final[dict[str, Terms]] = {
         ),
         _RAIL,
     ),
-    **dict.fromkeys(("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0"), Terms(commercial=False)),
+    **dict.fromkeys(
+        ("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "nvidia-oneway-noncommercial-license"), Terms(commercial=False)
+    ),
     **dict.fromkeys(
         ("cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0"), Terms(commercial=False, share_alike=True)
     ),

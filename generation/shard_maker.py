@@ -21,13 +21,14 @@ from ..store import (
 )
 from .arrays import quantised
 from .backend import Order
+from .batches import findings_by_design, made_ahead, makes_ahead, preferred_batch
 from .features import ShardFeatures, features_folder
 from .journal import Journal, ShardRecord
 from .refusals import MOST_ATTEMPTS
 from .streams import sample_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..quality.features import FeatureExtractor
@@ -108,8 +109,9 @@ class ShardMaker:
         rejected: list[Rejection] = []
         features = ShardFeatures(self.extractors, self.specs)
         refused: list[Mapping[str, Any]] = []
+        firsts = self._firsts(job.rows)
         for row in job.rows:
-            made, attempts = self._attempt_all(row)
+            made, attempts = self._attempt_all(row, firsts)
             refused += [refused_row(job.split, row, attempt) for attempt in attempts]
             if made is None:
                 rejected.append(_hole(job.split, row, attempts))
@@ -140,37 +142,68 @@ class ShardMaker:
         journal.commit(record)
         return record
 
-    def _attempt_all(self, row: Row) -> tuple[tuple[Order, Sample] | None, tuple[Attempt, ...]]:
-        """The first attempt that passes the checks, None if none does; and those that were refused before it."""
+    def _order(self, row: Row, attempt: int) -> Order:
+        seed = sample_seed(self.seed, row.index, attempt)
+        return Order(index=row.index, attempt=attempt, seed=seed, conditions=row.conditions)
+
+    def _firsts(self, rows: Sequence[Row]) -> Iterator[Sample]:
+        """The first attempt at each row that the order does not refuse, in batches as the backend likes them."""
+        names = {row.index: row.sample_id for row in rows}
+        allowed = [[each for each in range(MOST_ATTEMPTS) if each not in row.refused] for row in rows]
+        orders = [self._order(row, attempts[0]) for row, attempts in zip(rows, allowed, strict=True) if attempts]
+        return made_ahead(
+            lambda group: self._ask(group, names),
+            orders,
+            preferred_batch(self.backend),
+            ahead=makes_ahead(self.backend),
+        )
+
+    def _attempt_all(
+        self, row: Row, firsts: Iterator[Sample]
+    ) -> tuple[tuple[Order, Sample] | None, tuple[Attempt, ...]]:
+        """The first attempt that passes the checks, None if none does; and those that were refused before it.
+
+        Args:
+            row: to make.
+            firsts: its next is the first attempt that is made of the row.
+        """
         attempts: list[Attempt] = []
+        made = 0
         for attempt in range(MOST_ATTEMPTS):
-            seed = sample_seed(self.seed, row.index, attempt)
+            order = self._order(row, attempt)
             if attempt in row.refused:
-                attempts.append(Attempt(attempt=attempt, seed=seed, reasons=row.refused[attempt]))
+                attempts.append(Attempt(attempt=attempt, seed=order.seed, reasons=row.refused[attempt]))
                 continue
-            order = Order(index=row.index, attempt=attempt, seed=seed, conditions=row.conditions)
-            sample = self._one(order, row.sample_id)
+            sample = next(firsts) if not made else self._ask([order], {row.index: row.sample_id})[0]
+            made += 1
             lacking = {measure.name for measure in self.backend.measures} - sample.measured.keys()
             reasons = sample.faults or check_sample(
                 sample.volumes, self.specs, measured=sample.measured, ordered=order.conditions
             )
+            reasons = tuple(reason for reason in reasons if reason not in findings_by_design(self.backend))
             if not reasons and not lacking:
                 return (order, sample), tuple(attempts)
             reasons = reasons or ("MISSING",)
             attempts.append(Attempt(attempt=order.attempt, seed=order.seed, reasons=tuple(reasons)))
         return None, tuple(attempts)
 
-    def _one(self, order: Order, sample_id: str) -> Sample:
+    def _ask(self, orders: Sequence[Order], names: Mapping[int, str]) -> Sequence[Sample]:
+        """One sample for each order; `names` are the ids of the rows."""
         try:
-            (sample,) = self.backend.generate([order])
+            samples = self.backend.generate(orders)
+            if len(samples) != len(orders):
+                msg = f"it made {len(samples)} samples of {len(orders)} orders"
+                raise ValueError(msg)
         except Exception as error:
+            order = orders[0]
+            more = f", and the {len(orders) - 1} after it" if len(orders) > 1 else ""
             msg = (
-                f"the backend {self.backend.name!r} failed at {sample_id} (attempt {order.attempt}, "
-                f"seed {order.seed}): {type(error).__name__}: {error}; what is committed stays, and the same command "
-                "goes on from there"
+                f"the backend {self.backend.name!r} failed at {names[order.index]} (attempt {order.attempt}, "
+                f"seed {order.seed}){more}: {type(error).__name__}: {error}; what is committed stays, and the same "
+                "command goes on from there"
             )
             raise GenerationError(msg) from error
-        return sample
+        return samples
 
     def _fields(
         self, job: ShardJob, row: Row, order: Order, sample: Sample, stored: Mapping[str, Any]

@@ -6,6 +6,7 @@ import pytest
 
 from voxpress.cards.hub_lists import hub_list
 from voxpress.cards.licences import _KNOWN, Source, conflicts, hub_id, sources_of, terms_of
+from voxpress.generation.backends.diffusion.model_card import known_models, load_card
 
 
 def weights(licence: str) -> list[Source]:
@@ -57,7 +58,18 @@ def test_sources_are_what_the_lock_and_the_notices_say() -> None:
 
 
 def test_the_table_knows_only_what_the_hub_knows() -> None:
-    assert set(_KNOWN) - {"icbm-152"} <= hub_list("license")
+    assert set(_KNOWN) - {"icbm-152", "nvidia-oneway-noncommercial-license"} <= hub_list("license")
     assert all(hub_id(name) == name for name in _KNOWN)
     assert terms_of("ODbL-1.0") == terms_of("odbl")
     assert terms_of("mine") is None
+
+
+def test_weights_for_non_commercial_use() -> None:
+    """Of the models that voxpress knows, as their cards say; an open licence is refused for what they make."""
+    cards = [load_card(name, family) for family in ("ldm", "nv-rflow") for name in known_models(family)]
+    restricted = {card.name: card.licence.name for card in cards if not card.licence.commercial}
+    assert restricted == {"rflow-mr": "nvidia-oneway-noncommercial-license"}
+    for card in cards:
+        made = weights(card.licence.name)
+        assert bool(conflicts("cc-by-4.0", made)) is not card.licence.commercial
+        assert conflicts("cc-by-nc-4.0", made) == []

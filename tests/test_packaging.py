@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import entry_points, version
+from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,7 @@ def test_the_wheel_holds_every_module(wheel: set[str]) -> None:
         "py.typed",
         "store/manifest.schema.json",
         "generation/example_recipe.yaml",
+        "generation/backends/diffusion/model_cards/brain-ldm.json",
         "cards/hub_lists.json",
         "cards/pages/page.css",
         "cards/pages/viewer.js",
@@ -109,6 +110,14 @@ def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
     tops = {member.split("/")[0] for member in wheel}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"voxpress"}
     assert not any(member.startswith(("voxpress/tests", "voxpress/benchmarks", "voxpress/docs")) for member in wheel)
+
+
+def test_backends_are_registered(settings: dict) -> None:
+    """As declared; an installation from before has fewer."""
+    backends = settings["project"]["entry-points"]["voxpress.backends"]
+    assert set(backends) == {"atlas", "ldm", "nv-rflow"}
+    for name, value in backends.items():
+        assert EntryPoint(name, value, "voxpress.backends").load().name == name
 
 
 def test_the_command_is_registered() -> None:

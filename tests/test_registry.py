@@ -58,8 +58,11 @@ def test_an_unknown_name_lists_what_is_installed(install):
     install("balls", "spheres", "spheres_backend:SpheresBackend")
     with pytest.raises(RecipeError) as caught:
         load_backend("sphere", {}, GRID)
+    known = ", ".join(installed_backends())
+    assert known.startswith("atlas, ")
+    assert known.endswith("spheres")
     assert str(caught.value) == (
-        "backend.name: must be an installed backend, which are atlas, spheres, got 'sphere'; did you mean 'spheres'?"
+        f"backend.name: must be an installed backend, which are {known}, got 'sphere'; did you mean 'spheres'?"
     )
 
 

@@ -80,7 +80,10 @@ class Inspector:
         values = {name: _values(name, stored[name], image, spec) for name, spec in specs.items()}
         measured = {name.removeprefix(MEASURED): row[name] for name in self.cohort.measures if row[name] is not None}
         ordered = {name: row[name] for name in self.cohort.conditions if row[name] is not None}
-        return check_sample(values, specs, measured=measured, ordered=ordered)
+        # what the backend says that its sound samples have too, such as a body that the field of view cuts
+        design = str(self.cohort.manifest.lock.get("backend", {}).get("findings_by_design", "")).split()
+        found = check_sample(values, specs, measured=measured, ordered=ordered)
+        return tuple(reason for reason in found if reason not in design)
 
 
 def _values(name: str, stored: NDArray[Any], image: NDArray[np.float32], spec: ArraySpec) -> NDArray[Any]:

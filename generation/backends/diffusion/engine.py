@@ -1,0 +1,154 @@
+"""Makes latents and images of a loaded model, always in batches of one shape."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .conditioning import both_ways, encode
+from .fast.decoding import MOST_AT_ONCE, decode, needs_windows
+from .fast.host_ring import HostRing
+from .fast.one_token_attention import held_context
+from .fast.quantise import to_lattice
+from .maisi import Maisi, maisi_inputs
+from .noise import initial_noise, step_noise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ...backend import Grid, Order
+    from .model_card import ModelCard
+    from .solvers import Solver
+
+    Predict = Callable[[torch.Tensor, float], torch.Tensor]
+
+__all__ = ["Engine", "Networks"]
+
+_ON_THEIR_WAY = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Networks:
+    """The loaded networks, which take and give float32.
+
+    Attributes:
+        unet, autoencoder: on the device.
+        scale_factor: latents are divided by it before they are decoded.
+    """
+
+    unet: Any
+    autoencoder: Any
+    scale_factor: float
+
+
+class Engine:
+    """A sample is f(order): it goes through batches of one fixed shape, whose other slots it cannot see.
+
+    Args:
+        card: of the model.
+        networks: loaded.
+        solver: steps.
+        grid: of the images.
+        micro_batch: slots.
+        guidance: scale.
+        device: of the networks.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        networks: Networks,
+        *,
+        solver: Solver,
+        grid: Grid,
+        micro_batch: int,
+        guidance: float,
+        device: torch.device,
+    ) -> None:
+        self.card, self.networks, self.solver, self.grid = card, networks, solver, grid
+        self.micro_batch, self.guidance, self.device = micro_batch, guidance, device
+        self.decode_batch = min(micro_batch, MOST_AT_ONCE)
+        self.sides = tuple(side // card.latent.factor for side in grid.shape)
+        if needs_windows(card.decoding, self.sides):
+            self.decode_batch = 1
+        self._ring = HostRing(_ON_THEIR_WAY, (self.decode_batch, *grid.shape), device)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Channels and sides of a latent."""
+        return (self.card.latent.channels, *self.sides)
+
+    def images(self, orders: Sequence[Order]) -> Iterator[tuple[NDArray[np.int16], bool]]:
+        """For each order its image on the lattice, `(x, y, z)`, and whether all of it was finite.
+
+        While one is handed over, the device works on those that follow.
+        """
+        real: list[int] = []
+        try:
+            for first in range(0, len(orders), self.micro_batch):
+                group = orders[first : first + self.micro_batch]
+                latents = self.latents(group)
+                for start in range(0, len(group), self.decode_batch):
+                    if self._ring.full:
+                        yield from self._receive(real.pop(0))
+                    some = latents[start : start + self.decode_batch]
+                    real.append(len(some))
+                    self._ring.send(*self.lattice(_filled(some, self.decode_batch)))
+            while real:
+                yield from self._receive(real.pop(0))
+        finally:
+            self._ring.clear()
+
+    def latents(self, orders: Sequence[Order]) -> torch.Tensor:
+        """Latents of at most `micro_batch` orders, `(len(orders), C, x, y, z)`; empty slots are computed too."""
+        slots = [*orders, *[orders[-1]] * (self.micro_batch - len(orders))]
+        noise = self._stack(slots, lambda order: initial_noise(order.seed, self.latent_shape))
+        predict, context = self.predictor([order.conditions for order in slots])
+        with context:
+            made = self.solver.run(
+                predict,
+                noise,
+                lambda step: self._stack(slots, lambda order: step_noise(order.seed, step, self.latent_shape)),
+            )
+        return made[: len(orders)]
+
+    def predictor(self, rows: Sequence[Mapping[str, float | str]]) -> tuple[Predict, AbstractContextManager[None]]:
+        """The network with the conditions of a batch, and what must be entered while it is used."""
+        cards = self.card.conditions
+        if self.card.conditioning == "maisi":
+            inputs = {
+                name: each.to(self.device) for name, each in maisi_inputs(cards, rows, self.grid.spacing_mm).items()
+            }
+            return Maisi(unet=self.networks.unet, inputs=inputs, guidance=self.guidance), nullcontext()
+        vector = torch.tensor([[encode(card, row[card.name]) for card in cards] for row in rows], device=self.device)
+        return both_ways(self.networks.unet, vector), held_context(self.networks.unet, vector[:, None, :])
+
+    def lattice(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Decodes and rounds exactly `decode_batch` latents; see `to_lattice`."""
+        decoded = decode(self.networks.autoencoder, latents / self.networks.scale_factor, self.card.decoding)
+        return to_lattice(decoded, self.card.image, self.card.affine.flip)
+
+    def _receive(self, real: int) -> Iterator[tuple[NDArray[np.int16], bool]]:
+        batch, finite = self._ring.receive()
+        for slot in range(real):
+            yield batch[slot], finite[slot]
+
+    def _stack(self, slots: Sequence[Order], noise: Callable[[Order], NDArray[np.float32]]) -> torch.Tensor:
+        made: dict[int, torch.Tensor] = {}
+        for order in slots:
+            if order.seed not in made:
+                made[order.seed] = torch.from_numpy(noise(order))
+        return torch.stack([made[order.seed] for order in slots]).to(self.device)
+
+
+def _filled(latents: torch.Tensor, count: int) -> torch.Tensor:
+    """A batch of so many: the last one again and again."""
+    missing = count - len(latents)
+    return torch.cat([latents, latents[-1:].expand(missing, *latents.shape[1:])]) if missing else latents

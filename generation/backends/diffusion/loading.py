@@ -1,0 +1,245 @@
+"""From options to an engine that was tried: finds and checks weights, builds networks, makes them fast.
+
+An engine is kept for the process, since a run asks for the backend more than once and the networks are large.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ....errors import RecipeError
+from .device import device_fingerprint, find_device, out_of_memory, same_bits
+from .engine import Engine, Networks
+from .fast import make_fast
+from .fast.decoding import needs_windows
+from .networks import build_network
+from .self_test import TOLERANCE, compare_engines, is_slot_invariant
+from .solvers import solver_of
+from .sources import find_weights
+from .weights import check_digests, hash_weights, load_into, read_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import torch
+
+    from ...backend import Grid
+    from .model_card import ConditionCard, ModelCard
+    from .options import DiffusionOptions
+    from .solvers import Solver
+
+__all__ = ["Loaded", "Plan", "load_engine", "plan_of"]
+
+_CUDA_MICRO_BATCH = 16
+_MOST_PAIRS_IN_WORDS = 64
+_TEST_SIDE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that decides bits, but for the weights and the device: options with all defaults filled in."""
+
+    card: ModelCard
+    grid: Grid
+    weights: str
+    sha256: tuple[tuple[str, str], ...]
+    preset: str
+    guidance: float
+    micro_batch: int
+    precision: str
+    device: str
+    path: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Loaded:
+    """An engine, and what the lock says of it."""
+
+    engine: Engine
+    fingerprint: Mapping[str, str]
+
+
+def plan_of(options: DiffusionOptions, card: ModelCard, grid: Grid) -> Plan:
+    """Fills in what the options leave to the card and to the device.
+
+    Raises:
+        RecipeError: they contradict each other, or there is no such device.
+    """
+    if options.weights is None:
+        msg = (
+            "backend.weights: must be given to make samples: the folder of the model's bundle, a repository on the "
+            f"Hugging Face Hub, or hub for {_repositories(card)}"
+        )
+        raise RecipeError(msg)
+    cuda = find_device(options.device).type == "cuda"
+    guidance = card.guidance if options.guidance is None else options.guidance
+    if guidance and not any(condition.input == "class" for condition in card.conditions):
+        msg = f"backend.guidance: must be 0 for {card.name!r}, which was not trained for guidance, got {guidance:g}"
+        raise RecipeError(msg)
+    return Plan(
+        card=card,
+        grid=grid,
+        weights=options.weights,
+        sha256=tuple(sorted(options.sha256.items())),
+        preset=options.preset or card.preset,
+        guidance=guidance,
+        micro_batch=options.micro_batch or (_CUDA_MICRO_BATCH if cuda else 1),
+        precision=options.precision or ("bf16" if cuda and options.path == "fast" else "fp32"),
+        device=options.device,
+        path=options.path,
+        threads=options.threads,
+    )
+
+
+_kept: dict[str, Loaded] = {}
+
+
+def load_engine(plan: Plan) -> Loaded:
+    """The engine of a plan; the same one for the same plan in this process, and only the last is kept.
+
+    Raises:
+        RecipeError: the weights are nowhere.
+        GenerationError: they are not those of the model.
+    """
+    key = repr(plan)
+    if key not in _kept:
+        _kept.clear()
+        _kept[key] = _load(plan)
+    return _kept[key]
+
+
+def _load(plan: Plan) -> Loaded:
+    device = find_device(plan.device)
+    paths = find_weights(plan.weights, plan.card)
+    digests = {name: hash_weights(path) for name, path in paths.items()}
+    for name, path in paths.items():
+        pinned = dict(plan.sha256).get(name)
+        known = plan.card.networks.autoencoder.digests if name == "autoencoder" else plan.card.networks.unet.digests
+        check_digests(path, digests[name], {"sha256": pinned} if pinned else known)
+    with same_bits(device, plan.threads), out_of_memory(device, plan.micro_batch):
+        engine, plan = _tried(plan, paths, device)
+    return Loaded(
+        engine=engine,
+        fingerprint={
+            "model": plan.card.name,
+            "model_card_sha256": plan.card.sha256,
+            **{f"weights_{name}_sha256": each.sha256 for name, each in digests.items()},
+            "weights_licence": plan.card.licence.name,
+            "weights_licence_link": plan.card.licence.link,
+            "weights_commercial_use": "yes" if plan.card.licence.commercial else "no",
+            "latent_scale_factor": repr(engine.networks.scale_factor),
+            "solver": plan.preset,
+            "solver_times": _times_in_words(engine.solver),
+            "guidance": f"{plan.guidance:g}",
+            "micro_batch": str(plan.micro_batch),
+            "decode_batch": str(engine.decode_batch),
+            "precision": plan.precision,
+            "path": plan.path,
+            **device_fingerprint(device, plan.threads),
+        },
+    )
+
+
+def _tried(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> tuple[Engine, Plan]:
+    """An engine that computes what the plain network does, and whose slots do not see each other; and its plan."""
+    conditions = {card.name: _middle(card) for card in plan.card.conditions}
+    engine = _engine(plan, paths, device)
+    if plan.path == "fast":
+        reference = _engine(replace(plan, path="plain", precision="fp32", micro_batch=1), paths, device)
+        found = compare_engines(_for_test(engine), _for_test(reference), conditions)
+        del reference
+        if not found.within(TOLERANCE[plan.precision]):
+            _warn(
+                f"the fast path of {plan.card.name!r} is off by {found.unet:.2g} (UNet) and {found.autoencoder:.2g} "
+                f"(decoder) on {device}, more than {TOLERANCE[plan.precision]:g}: the plain float32 networks are used, "
+                "which are slower; tell the authors of voxpress which device and torch these are"
+            )
+            plan = replace(plan, path="plain", precision="fp32")
+            engine = _engine(plan, paths, device)
+    if not is_slot_invariant(_for_test(engine), conditions):
+        _warn(
+            f"on {device} a sample of {plan.card.name!r} depends on its neighbours in a batch of {plan.micro_batch}: "
+            "samples are made one by one, which is slower"
+        )
+        plan = replace(plan, micro_batch=1)
+        engine = _engine(plan, paths, device)
+    return engine, plan
+
+
+def _engine(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> Engine:
+    card = plan.card
+    unet, autoencoder = build_network(card.networks.unet), build_network(card.networks.autoencoder)
+    scale = card.latent.scale_factor
+    for name, network in (("unet", unet), ("autoencoder", autoencoder)):
+        checkpoint = read_checkpoint(paths[name])
+        load_into(network, checkpoint, paths[name])
+        if name == "unet" and scale is None:
+            scale = checkpoint.scale_factor
+    if scale is None:
+        msg = (
+            f"backend.weights: the UNet's file {paths['unet']} must hold a scale_factor for {card.name!r}, and has "
+            "none; give the published file"
+        )
+        raise RecipeError(msg)
+    if plan.path == "fast":
+        make_fast(unet, autoencoder, precision=plan.precision, one_token=card.conditioning == "cross-and-concat")
+    elif plan.precision == "bf16":
+        msg = "backend.precision: the plain path is float32 only; say fp32, or path: fast"
+        raise RecipeError(msg)
+    sides = [side // card.latent.factor for side in plan.grid.shape]
+    return Engine(
+        card,
+        Networks(unet=unet.to(device), autoencoder=autoencoder.to(device), scale_factor=scale),
+        solver=solver_of(plan.preset, card.schedule, sides[0] * sides[1] * sides[2]),
+        grid=plan.grid,
+        micro_batch=plan.micro_batch,
+        guidance=plan.guidance,
+        device=device,
+    )
+
+
+def _for_test(engine: Engine) -> Engine:
+    """The engine itself on CUDA, where only the real shape shows what is wrong; on the CPU a small one."""
+    windows = needs_windows(engine.card.decoding, engine.sides)
+    if engine.device.type == "cuda" and not windows:
+        return engine
+    # every side is halved at each level below the first; two points are left at the last
+    side = max(_TEST_SIDE, 2 ** len(engine.card.networks.unet.arguments["attention_levels"]))
+    shape = tuple(min(side, own) * engine.card.latent.factor for own in engine.sides)
+    return Engine(
+        engine.card,
+        engine.networks,
+        solver=engine.solver,
+        grid=replace(engine.grid, shape=shape),
+        micro_batch=engine.micro_batch,
+        guidance=engine.guidance,
+        device=engine.device,
+    )
+
+
+def _middle(card: ConditionCard) -> float | str:
+    if card.kind == "category":
+        return next(iter(card.choices))
+    assert card.low is not None
+    assert card.high is not None
+    return (card.low + card.high) / 2
+
+
+def _times_in_words(solver: Solver) -> str:
+    pairs = [f"{t:.6g}>{after:.6g}" for t, after in solver.pairs]
+    if len(pairs) > _MOST_PAIRS_IN_WORDS:
+        return f"{pairs[0]} {pairs[1]} … {pairs[-1]} ({len(pairs)} steps)"
+    return " ".join(pairs)
+
+
+def _repositories(card: ModelCard) -> str:
+    hubs = dict.fromkeys(each.hub for each in (card.networks.autoencoder, card.networks.unet) if each.hub)
+    return " and ".join(hubs) or "none is known for this model"
+
+
+def _warn(said: str) -> None:
+    warnings.warn(said, RuntimeWarning, stacklevel=2)
