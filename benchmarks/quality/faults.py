@@ -95,7 +95,7 @@ def report(args: argparse.Namespace, found: dict[str, dict[str, Score]], sizes: 
     """The section of the document."""
     said = (
         f"Subjects: {'; '.join(f'{name} {count}' for name, count in sizes.items())}. Voxels of {args.spacing:g} mm; "
-        f"{args.pairs} pairs of each set for MS-SSIM. *Warns*, **fails** by the thresholds above."
+        f"{args.pairs} pairs of each set for MS-SSIM. *Warns*, **fails** by the profile `research`."
     )
     parts = [
         said,
