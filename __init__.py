@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .generation.repair import repair
     from .judging import judge
     from .memorisation import audit
-    from .press import generate, next_version
+    from .press import generate, generate_finish, generate_share, next_version
     from .release import publish
     from .store import open, verify  # noqa: A004 - read as voxpress.open
     from .store.diff import diff
@@ -75,6 +75,8 @@ __all__ = [
     "export",
     "fetch",
     "generate",
+    "generate_finish",
+    "generate_share",
     "generation",
     "import_volumes",
     "judge",
@@ -102,6 +104,8 @@ _HOMES = {
     "export": "builder",
     "fetch": "builder",
     "generate": "press",
+    "generate_finish": "press",
+    "generate_share": "press",
     "import_volumes": "builder",
     "judge": "judging",
     "load_dataset": "builder",

@@ -13,10 +13,14 @@ from .cards import write_card as write_whole_card
 from .generation.arrays import quantised, specs_of
 from .generation.batches import findings_by_design
 from .generation.cohort import draw_cohort
+from .generation.engines import engine_of
 from .generation.factory import generate as make
 from .generation.next_version import make_next, plan_next
 from .generation.recipe import Recipe, load_people, load_recipe, load_refusals, recipe_from
 from .generation.registry import load_backend
+from .generation.share_factory import finish_shares
+from .generation.share_factory import generate_share as make_share
+from .generation.shares import Share
 from .quality import check_sample
 from .quality.features.standard import standard_extractors
 from .store import open as open_store
@@ -32,8 +36,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .generation.backend import Order
+    from .generation.engines import EngineName
     from .generation.factory import Progress
     from .generation.next_version import IfLockDiffers, NextPlan
+    from .generation.share_factory import ShareRun
     from .quality.features import FeatureExtractor
     from .store import ArraySpec, Cohort
     from .store.diff import Diff
@@ -46,6 +52,8 @@ __all__ = [
     "available_cpus",
     "fulfil",
     "generate",
+    "generate_finish",
+    "generate_share",
     "next_version",
     "sample",
     "succeed",
@@ -99,6 +107,8 @@ def generate(
     target: str | os.PathLike[str],
     *,
     workers: int | None = None,
+    engine: EngineName = "local",
+    address: str | None = None,
     progress: Callable[[Progress], None] | None = None,
     people_folder: str | os.PathLike[str] | None = None,
     features: bool = True,
@@ -112,7 +122,11 @@ def generate(
     Args:
         recipe: path of a YAML file, plain data as in one, or a `Recipe`.
         target: folder of the data set: new, empty, or an earlier run of the same recipe.
-        workers: processes; None for one a CPU. There are never more than shards, and the bytes do not depend on it.
+        workers: processes; None for one a CPU, or one a GPU where the backend needs GPUs. There are never more than
+            shards, and the bytes do not depend on it.
+        engine: `local` for processes of this machine, `ray` for a Ray cluster (`pip install 'voxpress[ray]'`), whose
+            nodes must share the target. The bytes do not depend on it.
+        address: of the Ray cluster: `auto` (the default), `HOST:PORT`, or `local` for one of this machine alone.
         progress: told after each sample.
         people_folder: where the people file of a recipe lies that is no file itself; None for the working folder.
         features: also compute the features that quality is measured by, and put them beside the table.
@@ -122,11 +136,21 @@ def generate(
         UnreachableError: the backend cannot make a row of it.
         StoreExistsError: the target holds something else.
         GenerationError: making a sample failed, or the disk is full; call it again to resume.
+        RemoteError: no Ray cluster answers.
 
     Example:
         >>> cohort = generate({"name": "brains", "samples": 8}, "brains/")   # doctest: +SKIP
     """
-    pressed = fulfil(recipe, target, workers=workers, progress=progress, people_folder=people_folder, features=features)
+    pressed = fulfil(
+        recipe,
+        target,
+        workers=workers,
+        engine=engine,
+        address=address,
+        progress=progress,
+        people_folder=people_folder,
+        features=features,
+    )
     if pressed.ignored_columns:
         columns = ", ".join(pressed.ignored_columns)
         warnings.warn(f"no condition uses these columns of the people file: {columns}", stacklevel=2)
@@ -138,6 +162,8 @@ def fulfil(
     target: str | os.PathLike[str],
     *,
     workers: int | None = None,
+    engine: EngineName = "local",
+    address: str | None = None,
     progress: Callable[[Progress], None] | None = None,
     people_folder: str | os.PathLike[str] | None = None,
     features: bool = True,
@@ -145,12 +171,87 @@ def fulfil(
     """`generate`, and what it did; nothing is warned of."""
     order, folder = _read(recipe, people_folder)
     target = Path(target)
-    workers = available_cpus() if workers is None else workers
     extractors = _extractors(order) if features else ()
-    run = make(order, target, people_folder=folder, workers=workers, progress=progress, extractors=extractors)
+    chosen = engine_of(engine, workers=workers, address=address)
+    run = make(order, target, people_folder=folder, engine=chosen, progress=progress, extractors=extractors)
     cohort = open_store(target)
     write_card(cohort)
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
+
+
+def generate_share(
+    recipe: AnyRecipe,
+    target: str | os.PathLike[str],
+    shards: tuple[int, int],
+    *,
+    workers: int | None = None,
+    engine: EngineName = "local",
+    address: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    people_folder: str | os.PathLike[str] | None = None,
+    features: bool = True,
+) -> ShareRun:
+    """Makes one share of a data set, for array jobs: many such calls may be at work in the same folder at once.
+
+    When all shares are there, `generate_finish` makes a data set of them, with the bytes of a single run.
+
+    Args:
+        recipe: as for `generate`, the same for all shares.
+        target: as for `generate`, the same for all shares; of several machines, a folder that they share.
+        shards: ``(3, 64)`` for the third of 64 shares, from 1.
+        workers: as for `generate`.
+        engine: as for `generate`.
+        address: as for `generate`.
+        progress: told after each sample of the share.
+        people_folder: as for `generate`.
+        features: as for `generate`.
+
+    Raises:
+        ValueError: there is no such share.
+        RecipeError, UnreachableError, GenerationError, RemoteError: as for `generate`.
+        StoreExistsError: the target holds something else, or a whole run or the same share is at work on it.
+    """
+    part, of = shards
+    share = Share(part=part, of=of)
+    order, folder = _read(recipe, people_folder)
+    return make_share(
+        order,
+        Path(target),
+        share,
+        people_folder=folder,
+        engine=engine_of(engine, workers=workers, address=address),
+        progress=progress,
+        extractors=_extractors(order) if features else (),
+    )
+
+
+def generate_finish(
+    recipe: AnyRecipe,
+    target: str | os.PathLike[str],
+    *,
+    people_folder: str | os.PathLike[str] | None = None,
+    features: bool = True,
+    command: str = "voxpress generate RECIPE -o TARGET",
+) -> Cohort:
+    """Makes a data set of shares: tables, features, manifest and card; opens it.
+
+    Args:
+        recipe: that of the shares.
+        target: that of the shares.
+        people_folder: as for `generate`.
+        features: put those that the shares computed beside the table.
+        command: that makes a share, for the message.
+
+    Raises:
+        StoreExistsError: the target holds something else, or shares are still at work on it.
+        GenerationError: shards are missing; the message names their shares and the commands that make them.
+    """
+    order, folder = _read(recipe, people_folder)
+    extractors = _extractors(order) if features else ()
+    finish_shares(order, Path(target), people_folder=folder, extractors=extractors, command=command)
+    cohort = open_store(Path(target))
+    write_card(cohort)
+    return cohort
 
 
 def next_version(
@@ -212,7 +313,6 @@ def succeed(
     features: bool = True,
 ) -> Pressed:
     """`next_version` of a plan, and what it did."""
-    workers = available_cpus() if workers is None else workers
     extractors = _extractors(plan.recipe) if features else ()
     run = make_next(plan, target, workers=workers, progress=progress, copy=copy, extractors=extractors)
     cohort = open_store(Path(target))

@@ -15,7 +15,7 @@ A backend is a callable ``(options, grid) -> Backend``, registered under the ent
   sample is told in `Sample.faults`, never hidden.
 * **`fingerprint`** changes whenever the same order could give other bits.
 
-Three attributes may be left out (the functions of these names in `batches` give their defaults):
+Four attributes may be left out (the functions of these names in `batches` and `engines` give their defaults):
 
 * ``preferred_batch``: so many orders at once make good use of the device; 1 if it is not there. It is a matter of speed
   alone, because of the first clause.
@@ -23,6 +23,7 @@ Three attributes may be left out (the functions of these names in `batches` give
   what computes on a device of its own: on the CPU it would share settings of torch with whoever else uses it.
 * ``findings_by_design``: reason codes of `quality.MEANINGS` that its sound samples have too, such as ``FOV_CUT`` where
   the field of view cuts the body as it did in the scans that a model was trained on. They refuse no sample.
+* ``needs``: `engines.Needs`, what one worker has for itself; a core if it is not there.
 """
 
 from __future__ import annotations

@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import StoreExistsError
-from ..store import FORMAT_VERSION, MANIFEST_NAME, Manifest, differences, refuse_foreign
-from .arrays import specs_of
-from .cohort import draw_cohort
-from .engines import run_local
+from .elsewhere import SameRun, seen_here
+from .engines import LocalEngine, needs_of
 from .features import features_folder, write_features
 from .finishing import finish
 from .journal import Journal
-from .lock import lock_of
-from .recipe import load_people, load_refusals
-from .registry import load_backend
+from .run_order import PEOPLE_NAME, RECIPE_NAME, REFUSED_NAME, read_order
 from .shard_maker import Row, ShardJob, ShardMaker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from ..quality.features import FeatureExtractor
+    from ..store import Manifest
     from .backend import Backend
     from .cohort import CohortPlan
+    from .engines import Engine
     from .journal import ShardRecord
     from .recipe import Recipe
     from .refusals import Refusals
+    from .run_order import RunOrder
 
-__all__ = ["PEOPLE_NAME", "RECIPE_NAME", "REFUSED_NAME", "Progress", "Run", "generate", "plan_jobs", "row_of"]
-
-RECIPE_NAME = "recipe.yaml"
-PEOPLE_NAME = "people.csv"
-REFUSED_NAME = "refused.csv"
+__all__ = [
+    "PEOPLE_NAME",
+    "RECIPE_NAME",
+    "REFUSED_NAME",
+    "Progress",
+    "Reporter",
+    "Run",
+    "complete",
+    "generate",
+    "jobs_left",
+    "local_engine",
+    "make_shards",
+    "plan_jobs",
+    "row_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,8 @@ def generate(
     target: str | Path,
     *,
     people_folder: str | Path = ".",
-    workers: int = 1,
+    workers: int | None = 1,
+    engine: Engine | None = None,
     progress: Callable[[Progress], None] | None = None,
     load: Callable[[], Backend] | None = None,
     arrange: Callable[[Sequence[ShardJob]], Sequence[ShardJob]] | None = None,
@@ -91,7 +99,8 @@ def generate(
         recipe: the order.
         target: folder of the data set: new, empty, or an unfinished or finished run of the same recipe.
         people_folder: where the recipe's people file and refusal list lie.
-        workers: processes.
+        workers: processes; None for one a CPU, or one a GPU where the backend needs GPUs.
+        engine: what does the work, in place of processes of this machine.
         progress: told after each sample.
         load: gives the backend, in place of the installed one of the recipe's name; picklable.
         arrange: another sequence of the shards. It does not change a byte.
@@ -109,52 +118,77 @@ def generate(
         GenerationError: making a sample failed; run it again to resume.
         DiskFullError: no room; make some and run it again.
     """
-    if workers < 1:
+    engine, target = engine or local_engine(workers), Path(target)
+    order = read_order(recipe, target, people_folder=people_folder, load=load, lock=lock, refusals=refusals)
+    ignored = order.plan.ignored_columns
+    if manifest := order.finished(target):
+        return Run(manifest=manifest, made=0, ignored_columns=ignored)
+    with Journal(target) as journal:
+        if manifest := order.finished(target):  # another run has finished it while this one was waiting for its turn
+            return Run(manifest=manifest, made=0, ignored_columns=ignored)
+        planned = plan_jobs(order.plan, rows)
+        committed = journal.begin(order.words)
+        jobs = jobs_left(planned, committed)
+        report = Reporter(planned, jobs, progress)
+        inherited = _inherited(jobs, inherit, journal, report) if inherit else {}
+        jobs = jobs_left(jobs, inherited)
+        arranged = arrange(jobs) if arrange else jobs
+        made = make_shards(order, journal, arranged, engine=engine, extractors=extractors, report=report)
+        manifest = complete(order, journal, [*committed.values(), *inherited.values(), *made], extractors)
+    return Run(manifest=manifest, made=sum(len(job.rows) for job in jobs), ignored_columns=ignored)
+
+
+def local_engine(workers: int | None) -> Engine:
+    """The engine where none is given.
+
+    Raises:
+        ValueError: the number is not positive.
+    """
+    if workers is not None and workers < 1:
         msg = f"workers must be at least 1, got {workers}"
         raise ValueError(msg)
-    target = Path(target)
-    load = load or partial(load_backend, recipe.backend.name, recipe.backend.options, recipe.grid)
-    backend = load()
-    people = load_people(recipe, people_folder)
-    refusals = load_refusals(recipe, people_folder) if refusals is None else refusals
-    plan = draw_cohort(recipe, backend, people, refusals)
-    beside = _beside(recipe, people_folder, refusals)
-    refuse_foreign(target)
-    lock = {**lock_of(backend), **(lock or {})}
-    order: dict[str, Any] = {
-        "files": {name: data.decode() for name, data in beside.items()},
-        "format_version": FORMAT_VERSION,
-        "lock": lock,
-    }
-    if (target / MANIFEST_NAME).exists():
-        return Run(manifest=_finished(target, beside, lock), made=0, ignored_columns=plan.ignored_columns)
-    specs = specs_of(recipe, backend)
-    with Journal(target) as journal:
-        if (target / MANIFEST_NAME).exists():  # another run has finished it while this one was waiting for its turn
-            return Run(manifest=_finished(target, beside, lock), made=0, ignored_columns=plan.ignored_columns)
-        committed = journal.begin(order)
-        planned = plan_jobs(plan, rows)
-        jobs = [job for job in planned if (job.split, job.number) not in committed]
-        samples = sum(len(job.rows) for job in planned)
-        report = _Reporter(samples, samples - sum(len(job.rows) for job in jobs), progress)
-        inherited = _inherited(jobs, inherit, journal, report) if inherit else {}
-        jobs = [job for job in jobs if (job.split, job.number) not in inherited]
-        maker = ShardMaker(load=load, specs=specs, seed=recipe.seed, target=target, extractors=extractors)
-        made = run_local(maker, arrange(jobs) if arrange else jobs, workers=workers, on_sample=report.add)
-        records = [*committed.values(), *inherited.values(), *made]
-        manifest = finish(
-            target,
-            recipe=recipe,
-            backend=backend,
-            specs=specs,
-            lock=lock,
-            records=records,
-            beside=beside,
-            scratch=journal.scratch,
-        )
-        write_features(target, manifest, records, features_folder(journal.folder), extractors)
-        journal.clear()
-    return Run(manifest=manifest, made=sum(len(job.rows) for job in jobs), ignored_columns=plan.ignored_columns)
+    return LocalEngine(workers=workers)
+
+
+def jobs_left(planned: Sequence[ShardJob], there: Container[tuple[str, int]]) -> list[ShardJob]:
+    """The shards that are not there."""
+    return [job for job in planned if (job.split, job.number) not in there]
+
+
+def make_shards(
+    order: RunOrder,
+    journal: Journal,
+    jobs: Sequence[ShardJob],
+    *,
+    engine: Engine,
+    extractors: Sequence[FeatureExtractor],
+    report: Reporter,
+) -> Iterator[ShardRecord]:
+    """Makes and commits shards, by an engine."""
+    target = journal.target.absolute()
+    maker = ShardMaker(load=order.load, specs=order.specs, seed=order.recipe.seed, target=target, extractors=extractors)
+    ready = SameRun(target=target, words=order.words)
+    made = engine.run(maker, jobs, on_sample=report.add, needs=needs_of(order.backend), ready=ready)
+    return seen_here(made, target)
+
+
+def complete(
+    order: RunOrder, journal: Journal, records: Sequence[ShardRecord], extractors: Sequence[FeatureExtractor]
+) -> Manifest:
+    """Writes all that is not voxels, the manifest last, and clears the work folder."""
+    manifest = finish(
+        journal.target,
+        recipe=order.recipe,
+        backend=order.backend,
+        specs=order.specs,
+        lock=order.lock,
+        records=records,
+        beside=order.beside,
+        scratch=journal.scratch,
+    )
+    write_features(journal.target, manifest, records, features_folder(journal.folder), extractors)
+    journal.clear()
+    return manifest
 
 
 def plan_jobs(plan: CohortPlan, rows: Sequence[int] | None = None) -> list[ShardJob]:
@@ -191,7 +225,7 @@ def _inherited(
     jobs: Sequence[ShardJob],
     inherit: Callable[[ShardJob, Path], ShardRecord | None],
     journal: Journal,
-    report: _Reporter,
+    report: Reporter,
 ) -> dict[tuple[str, int], ShardRecord]:
     """Commits the shards that need not be made."""
     records = {}
@@ -203,42 +237,24 @@ def _inherited(
     return records
 
 
-class _Reporter:
-    def __init__(self, samples: int, done: int, tell: Callable[[Progress], None] | None) -> None:
-        self._samples, self._done, self._tell = samples, done, tell
+class Reporter:
+    """Tells where a run stands.
+
+    Args:
+        planned: all shards.
+        jobs: those of them that are to be made.
+        tell: whom.
+    """
+
+    def __init__(
+        self, planned: Sequence[ShardJob], jobs: Sequence[ShardJob], tell: Callable[[Progress], None] | None
+    ) -> None:
+        self._samples, self._tell = sum(len(job.rows) for job in planned), tell
+        self._done = self._samples - sum(len(job.rows) for job in jobs)
         self.add(0)
 
     def add(self, count: int) -> None:
+        """So many samples are finished since the last call."""
         self._done += count
         if self._tell:
             self._tell(Progress(samples=self._samples, done=self._done))
-
-
-def _beside(recipe: Recipe, folder: str | Path, refusals: Refusals | None) -> Mapping[str, bytes]:
-    """The files that make the order whole: with them alone, the data set can be made again."""
-    files, moved = {}, {}
-    if recipe.people is not None:
-        files[PEOPLE_NAME] = (Path(folder) / recipe.people.path).read_bytes()
-        moved["people"] = {"path": PEOPLE_NAME, "sha256": recipe.people.sha256}
-    if refusals is not None:
-        files[REFUSED_NAME] = refusals.to_csv()
-        moved["refused"] = {"path": REFUSED_NAME, "sha256": refusals.sha256}
-    recipe = recipe.replaced(**moved) if moved else recipe
-    return {RECIPE_NAME: recipe.to_yaml().encode(), **files}
-
-
-def _finished(target: Path, beside: Mapping[str, bytes], lock: Mapping[str, Mapping[str, str]]) -> Manifest:
-    manifest = Manifest.from_bytes((target / MANIFEST_NAME).read_bytes(), str(target / MANIFEST_NAME))
-    there = {
-        name: (target / name).read_bytes().decode(errors="replace") if (target / name).exists() else None
-        for name in beside
-    }
-    ordered = {name: data.decode() for name, data in beside.items()}
-    if differing := [*differences(there, ordered), *differences(manifest.lock, lock, "lock")]:
-        msg = (
-            f"the target {target} holds a finished data set of another order ({'; '.join(differing)}); "
-            "give a folder that is new or empty"
-        )
-        raise StoreExistsError(msg)
-    Journal(target).clear()
-    return manifest

@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..store import Attempt, FileRecord, Rejection, WorkFolder
+from ..store.run_lock import shares_begun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from .shard_maker import ShardJob
 
 __all__ = ["Journal", "ShardRecord"]
 
@@ -37,11 +40,14 @@ class ShardRecord:
 class Journal(WorkFolder):
     """The scratch folder of one target, with shards as its records."""
 
-    def begin(self, order: Mapping[str, Any]) -> dict[tuple[str, int], ShardRecord]:
+    def begin(
+        self, order: Mapping[str, Any], jobs: Iterable[ShardJob] | None = None
+    ) -> dict[tuple[str, int], ShardRecord]:
         """Starts a run, or goes on with one.
 
         Args:
             order: all that decides the bytes.
+            jobs: the shards that matter to it; None for all.
 
         Returns:
             the shards that are committed already.
@@ -49,12 +55,21 @@ class Journal(WorkFolder):
         Raises:
             StoreExistsError: the run that was begun here had another order.
         """
-        records = map(_read, self.start(order))
+        names = None if jobs is None else [_name(job.split, job.number) for job in jobs]
+        records = map(_read, self.start(order, names=names))
         return {(record.split, record.number): record for record in records}
 
     def commit(self, record: ShardRecord) -> None:
         """Writes down that a shard's files are there."""
-        self.record(f"{record.split}-{record.number:07d}", asdict(record))
+        self.record(_name(record.split, record.number), asdict(record))
+
+    def divisions(self) -> list[int]:
+        """Into how many shares this run was divided, ascending; more than one where somebody changed it."""
+        return sorted({int(name.partition("/")[2]) for name in shares_begun(self.folder)})
+
+
+def _name(split: str, number: int) -> str:
+    return f"{split}-{number:07d}"
 
 
 def _read(fields: Mapping[str, Any]) -> ShardRecord:

@@ -173,7 +173,7 @@ def make_next(
     plan: NextPlan,
     target: str | os.PathLike[str],
     *,
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Callable[[Progress], None] | None = None,
     copy: bool = False,
     extractors: Sequence[FeatureExtractor] = (),
@@ -186,7 +186,7 @@ def make_next(
     Args:
         plan: what to make.
         target: folder of the data set: new, empty, or an unfinished or finished run of the same recipe.
-        workers: processes.
+        workers: as for `factory.generate`.
         progress: told after each shard that was taken over, and each sample that was made.
         copy: copy shards rather than link them.
         extractors: as for `factory.generate`; those of shards that are taken over come from the source, where it has

@@ -14,12 +14,18 @@ from ..errors import StoreExistsError
 from .differences import differences
 from .files import write_atomic
 from .layout import MANIFEST_NAME, WORK_FOLDER
+from .run_lock import RunLock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["WorkFolder", "refuse_foreign", "refuse_inside"]
+__all__ = ["ORDER_NAME", "WorkFolder", "refuse_foreign", "refuse_inside"]
+
+ORDER_NAME = "order.json"
+"""In the work folder: what is ordered."""
+
+_BEGIN_S = 60.0
 
 
 class WorkFolder:
@@ -27,35 +33,30 @@ class WorkFolder:
 
     Args:
         target: folder of the data set.
+        share: name of a share of a run, which keeps only whole runs and the same share out; None for a whole run.
     """
 
-    def __init__(self, target: Path) -> None:
-        from filelock import FileLock
-
+    def __init__(self, target: Path, *, share: str | None = None) -> None:
         self.target = target
         self.folder = target / WORK_FOLDER
         self.scratch = self.folder / "scratch"
-        self._lock = FileLock(self.folder / "lock", timeout=0)
+        self._share = share
+        self._lock = RunLock(target, self.folder, share)
 
     def __enter__(self) -> Self:
-        from filelock import Timeout
-
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire()
-        except Timeout:
-            msg = f"another run is at work on {self.target}; wait for it, or stop it and run the same command again"
-            raise StoreExistsError(msg) from None
+        self._lock.acquire()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def start(self, order: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def start(self, order: Mapping[str, Any], *, names: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """Starts a run, or goes on with one.
 
         Args:
             order: all that decides the bytes, as JSON can hold it.
+            names: read only these records; None for all.
 
         Returns:
             the records of what is committed already, as they were given to `record`.
@@ -63,13 +64,31 @@ class WorkFolder:
         Raises:
             StoreExistsError: the run that was begun here had another order.
         """
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if self._share is None:
+            # what killed runs left; beside a share, others may be writing there
+            shutil.rmtree(self.scratch, ignore_errors=True)
         # a worker that outlives a killed run by a moment may make it too
         self.scratch.mkdir(exist_ok=True)
-        path = self.folder / "order.json"
-        if not path.exists():
-            write_atomic(path, _json(order), scratch=self.scratch)
-            return []
+        self._hold(order)
+        folder = self.folder / "shards"
+        found = sorted(folder.glob("*.json")) if names is None else [folder / f"{name}.json" for name in names]
+        records = [json.loads(file.read_bytes()) for file in found if file.exists()]
+        return [record for record in records if self._is_there(record)]
+
+    def _hold(self, order: Mapping[str, Any]) -> None:
+        """Writes down what is ordered, or holds it against what was."""
+        from filelock import FileLock, Timeout
+
+        path = self.folder / ORDER_NAME
+        try:
+            # of shares that begin at the same time, one writes
+            with FileLock(self.folder / "order.lock", timeout=_BEGIN_S):
+                if not path.exists():
+                    write_atomic(path, _json(order), scratch=self.scratch)
+                    return
+        except Timeout:
+            msg = f"other shares are beginning in {self.target} and do not get on; run the same command again"
+            raise StoreExistsError(msg) from None
         begun = json.loads(path.read_bytes())
         if begun != json.loads(_json(order)):
             differing = "; ".join(differences(begun, json.loads(_json(order))))
@@ -78,8 +97,6 @@ class WorkFolder:
                 "give another target, order the same again to resume, or delete the folder"
             )
             raise StoreExistsError(msg)
-        records = [json.loads(file.read_bytes()) for file in sorted((self.folder / "shards").glob("*.json"))]
-        return [record for record in records if self._is_there(record)]
 
     def record(self, name: str, fields: Mapping[str, Any]) -> None:
         """Writes down that files are there.

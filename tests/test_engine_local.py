@@ -6,13 +6,14 @@ import multiprocessing
 from functools import partial
 
 import pytest
+import spawned
 from tiny_factory import SAMPLES, SHARDS, order
 from troubled_backend import Trouble, TroubledBackend
 
 from voxpress.errors import GenerationError
 from voxpress.generation.arrays import specs_of
 from voxpress.generation.cohort import draw_cohort
-from voxpress.generation.engines import run_local
+from voxpress.generation.engines import LocalEngine, Needs, local, run_local
 from voxpress.generation.factory import plan_jobs
 from voxpress.generation.shard_maker import ShardMaker
 
@@ -57,3 +58,17 @@ def test_a_caller_that_stops_early_leaves_no_process(tmp_path) -> None:
     next(run)
     run.close()
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(("gpus", "workers"), [(["2", "GPU-abc"], 2), (["0"], 2)])
+def test_each_process_has_one_device(gpus, workers) -> None:
+    made = list(run_local(spawned.ShowsDevice(), JOBS, workers=workers, on_sample=lambda _: None, gpus=gpus))
+    devices = dict(made)
+    assert len(set(made)) == len(devices) == workers
+    assert set(devices.values()) == set(gpus)
+
+
+def test_one_worker_a_device_where_the_backend_needs_one(monkeypatch) -> None:
+    monkeypatch.setattr(local, "_gpus", lambda: ("0", "1"))
+    made = LocalEngine().run(spawned.ShowsDevice(), JOBS, on_sample=lambda _: None, needs=Needs(gpus=1))
+    assert sorted(set(dict(made).values())) == ["0", "1"]

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from troubled_backend import Trouble, TroubledBackend
 
+from voxpress.generation.engines import engine_of
 from voxpress.generation.factory import Run, generate
 from voxpress.generation.recipe import parse_recipe
+from voxpress.generation.share_factory import ShareRun, finish_shares, generate_share
+from voxpress.generation.shares import Share
 from voxpress.store import WORK_FOLDER
 
 if TYPE_CHECKING:
@@ -51,6 +54,18 @@ def press(recipe: Recipe, target: Path, trouble: Trouble | None = None, **option
     """Runs the factory here."""
     load = partial(TroubledBackend, recipe.backend.options, recipe.grid, trouble=trouble or Trouble())
     return generate(recipe, target, load=load, **options)
+
+
+def press_share(share: str, target: Path, trouble: Trouble | None = None, **options: Any) -> ShareRun:
+    """Makes one share of the order here."""
+    load = partial(TroubledBackend, {}, order().grid, trouble=trouble or Trouble())
+    return generate_share(order(), target, Share.read(share), load=load, **options)
+
+
+def finish(target: Path, recipe: Recipe | None = None, **options: Any) -> Run:
+    """Finishes the shares of the order."""
+    recipe = recipe or order()
+    return finish_shares(recipe, target, load=partial(balls, recipe), **options)
 
 
 def contents(root: Path) -> Mapping[str, str]:
@@ -102,7 +117,12 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     trouble = Trouble(**options.pop("trouble", {}))
     target = Path(options.pop("target"))
-    press(order(), target, trouble, **options)
+    if address := options.pop("ray", None):
+        options["engine"] = engine_of("ray", address=address)
+    if share := options.pop("share", None):
+        press_share(share, target, trouble, **options)
+    else:
+        press(order(), target, trouble, **options)
 
 
 if __name__ == "__main__":

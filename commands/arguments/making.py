@@ -27,9 +27,19 @@ def _generate(commands: Commands) -> None:
     parser = command(commands, "generate", text, SET)
     add_ordering(parser)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the data set")
-    parser.add_argument("--workers", type=positive, metavar="N", help="processes; by default one a CPU")
+    workers = "processes or actors; by default one a CPU, or a GPU where the backend needs GPUs"
+    parser.add_argument("--workers", type=positive, metavar="N", help=workers)
     features = "leave out the features that qualities are measured by; `voxpress qa` makes them later"
     parser.add_argument("--no-features", action="store_true", help=features)
+    engine = "local: processes of this machine (default); ray: a Ray cluster, whose nodes share DIR"
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help=engine)
+    address = "of the Ray cluster: auto (default), HOST:PORT of its head, or local for one of this machine alone"
+    parser.add_argument("--address", metavar="ADDRESS", help=address)
+    part = parser.add_mutually_exclusive_group()
+    shards = "make only the K-th of N shares of the shards, for array jobs; all may be at work in DIR at once"
+    part.add_argument("--shards", metavar="K/N", help=shards)
+    finish = "make no shard; when all shares are there, write table, manifest and card"
+    part.add_argument("--finish", action="store_true", help=finish)
 
 
 def _recipe(commands: Commands) -> None:

@@ -2,51 +2,67 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import os
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ...errors import GenerationError
 from ...store.processes import ctrl_c_put_off, end_with_parent, no_ctrl_c_in_children
+from ...store.threads import available_cpus
+from .engine import ONE_CORE, JobT, MadeT, Needs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence, Sized
+    from collections.abc import Callable, Generator, Sequence
 
-__all__ = ["Job", "Maker", "run_local"]
+    from .engine import Job, Maker
+
+__all__ = ["LocalEngine", "run_local"]
 
 _POLL_S = 0.5
-
-
-class Job(Protocol):
-    """What one call of a maker does."""
-
-    @property
-    def rows(self) -> Sized:
-        """Samples to make; their number says how long it takes."""
-        ...
-
-
-_JobT = TypeVar("_JobT", bound=Job)
-_GivenT_contra = TypeVar("_GivenT_contra", bound=Job, contravariant=True)
-_MadeT_co = TypeVar("_MadeT_co", covariant=True)
-
-
-class Maker(Protocol[_GivenT_contra, _MadeT_co]):
-    """What does jobs; goes to worker processes as it is."""
-
-    def make(self, job: _GivenT_contra, *, on_sample: Callable[[], None]) -> _MadeT_co:
-        """Does one job; tells of each sample, which may raise to stop."""
-        ...
 
 
 class _StoppedError(Exception):
     """The run was stopped between two samples."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalEngine:
+    """The processes of this machine.
+
+    Attributes:
+        workers: processes; None for one a CPU, or one a GPU where the backend needs GPUs. With 1, jobs are done in this
+            process.
+    """
+
+    workers: int | None = None
+
+    def run(
+        self,
+        maker: Maker[JobT, MadeT],
+        jobs: Sequence[JobT],
+        *,
+        on_sample: Callable[[int], None],
+        needs: Needs = ONE_CORE,
+        ready: Callable[[Any], None] | None = None,  # noqa: ARG002 - its workers are of this installation
+    ) -> Generator[MadeT]:
+        """As `Engine.run`."""
+        gpus = _gpus() if needs.gpus else ()
+        fit = max(1, len(gpus)) if needs.gpus else max(1, int(available_cpus() // needs.cpus))
+        return run_local(maker, jobs, workers=self.workers or fit, on_sample=on_sample, gpus=gpus)
+
+
 def run_local(
-    maker: Maker[_JobT, _MadeT_co], jobs: Sequence[_JobT], *, workers: int, on_sample: Callable[[int], None]
-) -> Iterator[_MadeT_co]:
+    maker: Maker[JobT, MadeT],
+    jobs: Sequence[JobT],
+    *,
+    workers: int,
+    on_sample: Callable[[int], None],
+    gpus: Sequence[str] = (),
+) -> Generator[MadeT]:
     """Does jobs, such as the shards of a data set, and gives what comes of each as soon as it is done, in any order.
 
     Args:
@@ -54,6 +70,7 @@ def run_local(
         jobs: to do.
         workers: processes; with 1, they are done in this one.
         on_sample: called with the number of samples that were finished since the last call.
+        gpus: names of devices for CUDA_VISIBLE_DEVICES, dealt to the workers in turn, one each.
 
     Raises:
         GenerationError: a worker died, or what `make` raises. Committed shards stay.
@@ -63,20 +80,26 @@ def run_local(
             yield maker.make(job, on_sample=lambda: on_sample(1))
         return
     with ctrl_c_put_off() as heed_ctrl_c:
-        yield from _run_pool(maker, jobs, min(workers, len(jobs)), on_sample, heed_ctrl_c)
+        yield from _run_pool(maker, jobs, min(workers, len(jobs)), on_sample, heed_ctrl_c, gpus=gpus)
 
 
 def _run_pool(
-    maker: Maker[_JobT, _MadeT_co],
-    jobs: Sequence[_JobT],
+    maker: Maker[JobT, MadeT],
+    jobs: Sequence[JobT],
     workers: int,
     on_sample: Callable[[int], None],
     heed_ctrl_c: Callable[[], None],
-) -> Iterator[_MadeT_co]:
+    *,
+    gpus: Sequence[str],
+) -> Generator[MadeT]:
     context = multiprocessing.get_context("spawn")
     # this process reads and sets them without a lock, which a worker that is killed could hold for ever
     done, stop = context.Value("q", 0), context.RawValue("b", 0)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(maker, done, stop))
+    # a worker that comes first takes the first one; it never waits for another
+    cards: Any = context.SimpleQueue() if gpus else None
+    for name in itertools.islice(itertools.cycle(gpus), workers):
+        cards.put(name)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(maker, done, stop, cards))
     try:
         # the largest first, so that no worker is left with a long one at the end
         with no_ctrl_c_in_children():
@@ -95,8 +118,8 @@ def _run_pool(
 
 
 def _as_committed(
-    waiting: set[Future[_MadeT_co]], done: Any, on_sample: Callable[[int], None], heed_ctrl_c: Callable[[], None]
-) -> Iterator[_MadeT_co]:
+    waiting: set[Future[MadeT]], done: Any, on_sample: Callable[[int], None], heed_ctrl_c: Callable[[], None]
+) -> Generator[MadeT]:
     told = 0
     while waiting:
         finished, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
@@ -113,8 +136,11 @@ def _as_committed(
 _worker: dict[str, Any] = {}
 
 
-def _start(maker: Maker[Any, Any], done: Any, stop: Any) -> None:
+def _start(maker: Maker[Any, Any], done: Any, stop: Any, cards: Any) -> None:
     end_with_parent()
+    if cards is not None:
+        # CUDA reads it when it is first used, which is later
+        os.environ["CUDA_VISIBLE_DEVICES"] = cards.get()
     _worker.update(maker=maker, done=done, stop=stop)
 
 
@@ -127,3 +153,12 @@ def _count() -> None:
         _worker["done"].value += 1
     if _worker["stop"].value:
         raise _StoppedError
+
+
+def _gpus() -> Sequence[str]:
+    """The devices of this machine, as CUDA_VISIBLE_DEVICES names them."""
+    import torch
+
+    count, named = torch.cuda.device_count(), os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = map(str, range(count)) if named is None else (name.strip() for name in named.split(","))
+    return tuple(itertools.islice(names, count))

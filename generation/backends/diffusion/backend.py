@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ....store.threads import available_cpus
 from ...backend import Output, Sample
+from ...engines import Needs
 from .conditioning import declare, is_extrapolated
 from .device import find_device, out_of_memory, same_bits
 from .fast.quantise import from_lattice
@@ -89,6 +91,14 @@ class DiffusionBackend:
     def makes_ahead(self) -> bool:
         """Whether the device is another than the CPU that writes."""
         return find_device(self._options.device).type == "cuda"
+
+    @property
+    def needs(self) -> Needs:
+        """A GPU of its own, where it takes any; the whole machine, where the recipe names the one."""
+        name = self._options.device
+        if find_device(name).type == "cpu":
+            return Needs()
+        return Needs(gpus=1.0) if name in {"auto", "cuda"} else Needs(cpus=float(available_cpus()))
 
     def fingerprint(self) -> Mapping[str, str]:
         """Weights, solver, batch, precision, device; loads the model, because only that tells what it runs on."""

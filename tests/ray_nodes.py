@@ -1,0 +1,61 @@
+"""A Ray cluster of two nodes on this machine, for tests: small, offline, and quick to see that a node is dead."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ray.cluster_utils import Cluster
+
+NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+QUICK = {"health_check_initial_delay_ms": 500, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
+MODULES = [str(Path(__file__).parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+
+
+@contextmanager
+def two_nodes() -> Iterator[Cluster]:
+    """A cluster of a head and another node, one core each; nothing of it is left."""
+    before = dict(os.environ)
+    # the processes of the cluster inherit it: workers import the backends of the tests
+    os.environ |= {"PYTHONPATH": os.pathsep.join(MODULES), "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, connect=False, head_node_args={**NODE, "_system_config": QUICK})
+    try:
+        cluster.add_node(**NODE)
+        yield cluster
+    finally:
+        cluster.shutdown()
+        os.environ.clear()
+        os.environ |= before
+
+
+def processes(there_before: frozenset[int] = frozenset()) -> dict[int, str]:
+    """What runs of Ray below this process, and without a parent, but for what was there before: pid → command line."""
+    import psutil
+
+    ours = {process.pid for process in psutil.Process().children(recursive=True)}
+    found = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            if any(part in line for part in ("ray::", "/raylet", "/gcs_server")) and (
+                process.pid in ours or process.ppid() == 1
+            ):
+                found[process.pid] = line
+    return {pid: line for pid, line in found.items() if pid not in there_before}
+
+
+def actors(there_before: frozenset[int] = frozenset()) -> dict[int, str]:
+    """Those of them that are workers with an actor."""
+    return {pid: line for pid, line in processes(there_before).items() if line.startswith("ray::Worker")}
+
+
+def kill_node(cluster: Any, node: Any) -> None:
+    """As if its power was cut."""
+    cluster.remove_node(node, allow_graceful=False)

@@ -1,0 +1,144 @@
+"""The engine of a Ray cluster: a real one of two nodes; nodes and workers that die do not change a byte."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import ray_nodes
+from tiny_factory import SAMPLES, SHARDS, committed, contents, living, order, press, press_share, spawn, until
+from tiny_factory import finish as finish_balls
+from troubled_backend import Trouble
+
+from voxpress.errors import GenerationError
+from voxpress.generation.engines import engine_of
+
+ray = pytest.importorskip("ray")
+
+from voxpress.generation.engines.ray import RayEngine  # noqa: E402
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    before = frozenset(ray_nodes.processes())
+    with ray_nodes.two_nodes() as cluster:
+        yield cluster
+    until(lambda: not ray_nodes.processes(before), timeout_s=20)
+
+
+@pytest.fixture
+def engine(cluster):
+    before = frozenset(ray_nodes.actors())
+    yield RayEngine(address=cluster.address)
+    assert not ray.is_initialized()
+    until(lambda: not ray_nodes.actors(before), timeout_s=20)
+
+
+def test_neither_the_cluster_nor_its_workers_change_a_byte(engine, pressed_balls, tmp_path) -> None:
+    told = []
+    run = press(order(), tmp_path, engine=engine, progress=told.append)
+    assert run.made == SAMPLES
+    assert contents(tmp_path) == contents(pressed_balls)
+    assert [each.done for each in told] == sorted(each.done for each in told)
+    assert (told[0].done, told[-1].done) == (0, SAMPLES)
+
+
+def test_a_shard_that_workers_die_of_is_given_up(engine, tmp_path) -> None:
+    with pytest.raises(GenerationError, match="3 workers died one after the other at the shard"):
+        press(order(), tmp_path, Trouble(kind="die", at=9), engine=engine)
+
+
+def test_a_worker_that_dies_is_replaced(engine, pressed_balls, tmp_path) -> None:
+    told = []
+    press(
+        order(),
+        tmp_path / "balls",
+        Trouble(kind="die_once", at=9, folder=str(tmp_path)),
+        engine=engine,
+        progress=told.append,
+    )
+    assert (tmp_path / "died").exists()
+    assert contents(tmp_path / "balls") == contents(pressed_balls)
+    assert told[-1].done == SAMPLES
+
+
+def test_a_node_that_is_killed_in_the_middle_changes_no_byte(cluster, engine, pressed_balls, tmp_path) -> None:
+    node = next(node for node in cluster.worker_nodes)
+    killed = []
+
+    def kill() -> None:
+        until(lambda: committed(tmp_path) >= 2)
+        ray_nodes.kill_node(cluster, node)
+        killed.append(committed(tmp_path))
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    press(order(), tmp_path, Trouble(kind="pause"), engine=engine)
+    killer.join()
+    cluster.add_node(**ray_nodes.NODE)
+    assert killed[0] < SAMPLES
+    assert contents(tmp_path) == contents(pressed_balls)
+
+
+def test_an_error_of_the_backend_is_told_as_ever(engine, pressed_balls, tmp_path) -> None:
+    with pytest.raises(GenerationError, match=r"'spheres' failed at tiny-balls-0000009 \(attempt 0.*ZeroDivisionError"):
+        press(order(), tmp_path, Trouble(kind="raise", at=9), engine=engine)
+    there = committed(tmp_path)
+    assert press(order(), tmp_path, engine=engine).made == SAMPLES - there
+    assert contents(tmp_path) == contents(pressed_balls)
+
+
+def test_ctrl_c_stops_between_samples(cluster, engine, pressed_balls, tmp_path) -> None:
+    target = tmp_path / "balls"
+    run = spawn(target, ray=cluster.address, trouble={"kind": "pause"})
+    try:
+        until(lambda: committed(target) >= 2)
+        os.killpg(run.pid, signal.SIGINT)
+        _, stderr = run.communicate(timeout=30)
+    finally:
+        if living(run.pid):
+            os.killpg(run.pid, signal.SIGKILL)
+    assert run.returncode == -signal.SIGINT, stderr
+    assert list((target / ".voxpress-work" / "scratch").iterdir()) == []
+    until(lambda: not ray_nodes.actors(), timeout_s=20)
+    there = committed(target)
+    assert 2 <= there < SAMPLES
+    assert press(order(), target, engine=engine).made == SAMPLES - there
+    assert contents(target) == contents(pressed_balls)
+
+
+def test_shares_are_made_by_a_cluster_too(engine, pressed_balls, tmp_path) -> None:
+    assert press_share("1/2", tmp_path, engine=engine).shards == SHARDS / 2
+    press_share("2/2", tmp_path)
+    finish_balls(tmp_path)
+    assert contents(tmp_path) == contents(pressed_balls)
+
+
+def test_a_program_that_is_connected_stays_so(cluster, pressed_balls, tmp_path) -> None:
+    ray.init(address=cluster.address, logging_level="error", log_to_driver=False)
+    try:
+        press(order(), tmp_path, engine=engine_of("ray", workers=1))
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
+    assert contents(tmp_path) == contents(pressed_balls)
+
+
+def test_a_worker_with_other_software_is_refused(engine, tmp_path) -> None:
+    with pytest.raises(GenerationError, match=r"other bytes than this machine \(backend\.pid was \d+, is \d+ here\)"):
+        press(order(), tmp_path, Trouble(kind="other_software"), engine=engine)
+    assert committed(tmp_path) == 0
+
+
+def test_a_backend_that_no_node_has_room_for_is_refused(engine, tmp_path) -> None:
+    with pytest.raises(GenerationError, match=r"needs, 1 CPUs and 2 GPUs; it has 2 nodes: 1 CPUs, 0 GPUs; 1 CPUs, 0"):
+        press(order(), tmp_path, Trouble(kind="needs_gpus"), engine=engine)
