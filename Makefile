@@ -27,7 +27,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m voxpress.demo $(DEMO) $(DEMO_ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TESTS)
 
 # mypy reads an installed copy: it would name the modules of the checkout after the checkout's folder
 check: $(VENV)/.check

@@ -14,6 +14,7 @@ from .errors import QualityError, StoreNotFoundError
 from .quality.conditions.leakage import interventions_of
 from .quality.features.copy_dct import CopyDct
 from .quality.features.embedding import embed_volumes
+from .quality.features.morphometry import LabelVolumes
 from .quality.features.sign_hash import SignHash, sign_hashes
 from .quality.features.standard import standard_extractors
 from .quality.features.table import read_features
@@ -133,7 +134,7 @@ def judge(
         real, failed = embedded.features, embedded.failed
     features = _features(cohort, extractors, inspection)
     _keep(cohort, "samples", _samples(cohort, inspection, features, real))
-    measured = _set(cohort, features, known, real, pairs=pairs, seed=seed, telling=telling)
+    measured = _set(cohort, extractors, features, known, real, pairs=pairs, seed=seed, telling=telling)
     _keep(cohort, "set", measured)
     standing = judge_store(
         cohort,
@@ -189,6 +190,7 @@ def _samples(cohort: Cohort, inspection: Inspection, features: Features, real: F
 
 def _set(
     cohort: Cohort,
+    extractors: Sequence[FeatureExtractor],
     features: Features,
     reference: Reference | None,
     real: Features,
@@ -205,6 +207,7 @@ def _set(
         None if reference is None else _with_hashes(real),
         seed=seed,
         digests=cohort.columns([f"{first}_sha256"])[f"{first}_sha256"].to_pylist(),
+        components={each.name: each.components for each in extractors if isinstance(each, LabelVolumes)},
         progress=lambda done, total, _: tell(done, total),
     )
     compare = telling("comparing pairs")

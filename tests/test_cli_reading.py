@@ -12,7 +12,7 @@ from PIL import Image
 
 import voxpress
 from voxpress import store
-from voxpress.commands import preview
+from voxpress.commands.card import spread
 
 
 def test_info_tells_people_what_there_is(say, brains) -> None:
@@ -172,4 +172,4 @@ def test_preview_tells_of_mistakes(say, brains, arguments, message) -> None:
     [(8, 3, [0, 1, 2]), (1, 9, [0]), (2, 9, [0, 8]), (3, 9, [0, 4, 8]), (8, 1, [0]), (4, 4, [0, 1, 2, 3])],
 )
 def test_rows_are_spread_evenly(wanted, there, rows) -> None:
-    assert preview._spread(wanted, there) == rows
+    assert spread(wanted, there) == rows

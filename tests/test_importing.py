@@ -103,7 +103,8 @@ def test_copies_of_real_people_stay_marked_and_are_published_only_with_consent(s
     with pytest.raises(PublishError, match="5 scans of real people; it is published only if they"):
         voxpress.publish(brains, scans.parent / "shelf")
     assert "scans of real people" in (brains / "README.md").read_text()
-    said = say("publish", brains, scans.parent / "shelf", "--real-data-consent")
+    reason = "Scans of the tests, whose ages are not all known."
+    said = say("publish", brains, scans.parent / "shelf", "--real-data-consent", "--override", reason)
     assert said.code == 0, said.err
     assert voxpress.open(scans.parent / "shelf").manifest.synthetic is False
     assert "scans of real people, not for clinical use" in say("info", brains).out

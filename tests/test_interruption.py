@@ -55,13 +55,13 @@ def test_killed_before_each_rename(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
     # order.json; image, label and record of two shards; recipe, two tables and three zarr.json; the copies of these and
-    # of the manifest; the manifest
-    assert len(told) == 1 + 2 * 3 + 2 * (1 + 2 + 3) + 1 + 1
+    # of the manifest; the record of refused attempts; the manifest
+    assert len(told) == 1 + 2 * 3 + 2 * (1 + 2 + 3) + 1 + 1 + 1
     for each in told:
         assert each["same"]
         assert not each["finished"]
         assert each["made"] == 4 - each["committed"]
-    assert [each["committed"] for each in told] == [0] * 4 + [2] * 3 + [4] * 14
+    assert [each["committed"] for each in told] == [0] * 4 + [2] * 3 + [4] * 15
 
 
 @pytest.mark.parametrize(("at", "workers"), [(0, 1), (5, 2), (11, 1)])

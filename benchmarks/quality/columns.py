@@ -43,7 +43,9 @@ class Column:
 
     def verdict(self, scores: Scores) -> Verdict | None:
         """The worst of what the gate says; None where it does not judge."""
-        judged = judge(self.scores(scores), load_profile("research"), origin=Origin.PROCEDURAL, measured=["set"])
+        judged = judge(
+            self.scores(scores), load_profile("research"), origin=Origin.PROCEDURAL, measured=["set", "conditions"]
+        )
         said = {entry.verdict for entry in judged.entries if entry.score.value is not None}
         return next((verdict for verdict in _WORST if verdict in said), None)
 
@@ -89,10 +91,25 @@ OTHERS = (
         score_id="set.w1.morphometry.",
         show=lambda score: f"{score.value:.2f} {score.id.split('.')[-1]}",
     ),
+    Column(
+        head="worst W₁ labels, SD",
+        score_id="set.w1.label_volumes.",
+        show=lambda score: f"{score.value:.2f} {score.id.split('.')[-1]}",
+    ),
     in_itself("C2ST conv", "set.c2st.random_conv"),
     in_itself("C2ST morph.", "set.c2st.morphometry"),
     in_itself("near dupl.", "set.duplicates_near", 3),
     in_itself("outliers conv", "set.outliers.random_conv", 3),
+)
+
+
+CONDITIONS = (
+    in_itself("CCC ventricles", "conditions.ccc.ventricular_volume_ml"),
+    in_itself("bias of ventricles, SD", "conditions.bias_sd.ventricular_volume_ml"),
+    in_itself("share not there", "conditions.shortfall"),
+    in_itself("who is not there: sex", "conditions.coverage.sex"),
+    in_itself("who is not there: ventricles", "conditions.coverage.ventricular_volume_ml"),
+    in_itself("who is not there: all", "conditions.coverage_joint"),
 )
 
 

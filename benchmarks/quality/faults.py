@@ -9,14 +9,26 @@ from __future__ import annotations
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from columns import DISTANCES, OTHERS, fired, rows_of
+from columns import CONDITIONS, DISTANCES, OTHERS, fired, rows_of
 from documents import QUALITY, machine, table, write_section
-from population import BLUR_VOXELS, LOUDER, Group, Person, group, make, orders_of, with_ventricles
+from population import (
+    BLUR_VOXELS,
+    LOUDER,
+    Group,
+    Person,
+    condition_scores,
+    group,
+    make,
+    orders_of,
+    structures,
+    with_ventricles,
+)
 
 from voxpress.quality.sets import set_scores
 from voxpress.quality.sets.ms_ssim import pair_similarities, random_pairs, scores_of_similarities
@@ -37,7 +49,20 @@ REJECTED_ABOVE = 0.022
 """Ventricles as a share of the head above which a brain is rejected: about a quarter of this population."""
 
 
-def sets_of(pool: ProcessPoolExecutor, spacing: float, subjects: int) -> tuple[Group, dict[str, Group]]:
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A set that is judged.
+
+    Attributes:
+        group: its features and images.
+        conditions: scores of whether it is what was ordered, by id.
+    """
+
+    group: Group
+    conditions: dict[str, Score]
+
+
+def sets_of(pool: ProcessPoolExecutor, spacing: float, subjects: int) -> tuple[Group, dict[str, Judged]]:
     """The reference, and every set by its name."""
     reference = make(pool, spacing, orders_of(spacing, 2 * subjects, 1), {})
     holdout = make(pool, spacing, orders_of(spacing, subjects, 2), {})
@@ -58,7 +83,17 @@ def sets_of(pool: ProcessPoolExecutor, spacing: float, subjects: int) -> tuple[G
         f"{MEN:.0%} men instead of 50 %": imbalanced(people, subjects),
         "large ventricles rejected": as_they_are(islice(filter(small_ventricles, people), subjects)),
     }
-    return group(as_they_are(reference), spacing), {name: group(some, spacing) for name, some in chosen.items()}
+    ordered = {order.index: order for order in drawn}
+    judged = {}
+    for name, some in chosen.items():
+        there = [person for person, _ in some]
+        among = {person.order.index for person in there}
+        # whom these two leave out had been ordered
+        planned = people if name in list(chosen)[-2:] else []
+        gone = [person for person in planned if person.order.index not in among]
+        asked = ordered if there[0] in wide else {}
+        judged[name] = Judged(group=group(some, spacing), conditions=condition_scores(there, gone, asked))
+    return group(as_they_are(reference), spacing), judged
 
 
 def as_they_are(people: Iterable[Person]) -> People:
@@ -84,11 +119,13 @@ def similarities(some: Group, pairs: int, seed: int) -> np.ndarray:
     return pair_similarities(some.volumes.__getitem__, random_pairs(len(some.volumes), pairs, seed=seed))
 
 
-def measure(some: Group, reference: Group, alike: np.ndarray, pairs: int) -> dict[str, Score]:
+def measure(judged: Judged, reference: Group, alike: np.ndarray, pairs: int, spacing: float) -> dict[str, Score]:
     """All scores of a set by id."""
-    scores, _, _ = set_scores(some.features, reference.features)
+    some = judged.group
+    parts = {"label_volumes": structures(spacing).components}
+    scores, _, _ = set_scores(some.features, reference.features, components=parts)
     pair_scores = scores_of_similarities(similarities(some, pairs, 0), alike, n={"pairs": pairs})
-    return {score.id: score for score in (*scores, *pair_scores)}
+    return {score.id: score for score in (*scores, *pair_scores)} | judged.conditions
 
 
 def report(args: argparse.Namespace, found: dict[str, dict[str, Score]], sizes: dict[str, int]) -> str:
@@ -103,8 +140,10 @@ def report(args: argparse.Namespace, found: dict[str, dict[str, Score]], sizes: 
         table(["set", *(column.head for column in DISTANCES)], list(rows_of(DISTANCES, found))),
         "Coverage and density as shares of their floors, the others as they are:",
         table(["set", *(column.head for column in OTHERS)], list(rows_of(OTHERS, found))),
+        "Whether it is what was ordered (the larger ventricles were not; those whom the last two sets lack were):",
+        table(["set", *(column.head for column in CONDITIONS)], list(rows_of(CONDITIONS, found))),
         "What fires:",
-        table(["set", "fails", "warns"], list(fired(DISTANCES + OTHERS, found))),
+        table(["set", "fails", "warns"], list(fired(DISTANCES + OTHERS + CONDITIONS, found))),
     ]
     return "\n\n".join([*parts, f"Machine: {machine()}."])
 
@@ -129,9 +168,10 @@ def main() -> None:
         reference, sets = timed("made", lambda: sets_of(pool, args.spacing, args.subjects))
     alike = timed("pairs of the reference", lambda: similarities(reference, args.pairs, 1))
     found = {
-        name: timed(name, lambda some=some: measure(some, reference, alike, args.pairs)) for name, some in sets.items()
+        name: timed(name, lambda some=some: measure(some, reference, alike, args.pairs, args.spacing))
+        for name, some in sets.items()
     }
-    sizes = {"reference": len(reference.volumes), **{name: len(some.volumes) for name, some in sets.items()}}
+    sizes = {"reference": len(reference.volumes), **{name: len(some.group.volumes) for name, some in sets.items()}}
     text = report(args, found, sizes)
     print(text)
     if args.write:

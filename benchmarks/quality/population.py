@@ -7,14 +7,17 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from scipy import ndimage
 
 from voxpress.generation.cohort import draw_cohort
 from voxpress.generation.recipe import default_recipe
 from voxpress.generation.registry import load_backend
+from voxpress.quality.conditions.refusals import Refusals
+from voxpress.quality.conditions.scoring import table_scores
 from voxpress.quality.features import FeatureSet
 from voxpress.quality.features.copy_dct import CopyDct
-from voxpress.quality.features.morphometry import Morphometry
+from voxpress.quality.features.morphometry import LabelVolumes, Morphometry
 from voxpress.quality.features.random_conv import RandomConv
 from voxpress.quality.features.sign_hash import SignHash, sign_hashes
 from voxpress.quality.features.spectrum import RadialSpectrum
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from voxpress.generation.backend import Order
     from voxpress.generation.recipe import Recipe
+    from voxpress.quality import Score
 
 EXTRACTORS = (RandomConv(), RadialSpectrum(), Morphometry(), CopyDct())
 FIELD_MM = (160, 224, 160)
@@ -39,11 +43,13 @@ class Person:
 
     Attributes:
         order: what was ordered.
+        measured: what its volumes show.
         vectors: spoil → extractor → vector.
         images: spoil → voxels.
     """
 
     order: Order
+    measured: dict[str, float]
     vectors: dict[str, dict[str, np.ndarray]]
     images: dict[str, np.ndarray]
 
@@ -105,11 +111,45 @@ def group(people: Iterable[tuple[Person, str]], spacing: float) -> Group:
             ids=ids,
             values=np.stack([person.vectors[spoil][e.name] for person, spoil in chosen]),
         )
-        for e in EXTRACTORS
+        for e in (*EXTRACTORS, structures(spacing))
     }
     hashes = sign_hashes(features["copy_dct"].values).astype(np.float32)
     features["sign_hash"] = FeatureSet(name="sign_hash", feature_id=SignHash.feature_id, ids=ids, values=hashes)
     return Group(features=features, volumes=[_volume(person.images[spoil], spacing) for person, spoil in chosen])
+
+
+def structures(spacing: float) -> LabelVolumes:
+    """The volumes of what the label maps name."""
+    (label,) = [output for output in backend_of(spacing).outputs if output.kind == "label"]
+    return LabelVolumes({value: name for value, name in label.labels.items() if value})
+
+
+def condition_scores(there: list[Person], gone: list[Person], asked: dict[int, Order]) -> dict[str, Score]:
+    """Whether a set is what was ordered, by id.
+
+    Args:
+        there: people of the set.
+        gone: who was ordered too, and is not there.
+        asked: index → what was ordered, where that is not what was made.
+    """
+    names = ("age", "sex", "ventricular_volume_ml", "intracranial_volume_ml")
+    rows = [
+        {
+            "sample_id": str(number),
+            **{name: asked.get(person.order.index, person.order).conditions[name] for name in names},
+            **{f"measured_{name}": value for name, value in person.measured.items() if name in names},
+        }
+        for number, person in enumerate([*there, *gone])
+    ]
+    table = pa.Table.from_pylist(rows)
+    holes = table.slice(len(there)).select(["sample_id", *names])
+    refusals = Refusals(
+        attempts=dict.fromkeys(holes["sample_id"].to_pylist(), 1),
+        reasons={"REVIEW": len(gone)} if gone else {},
+        holes=holes,
+    )
+    scores, _, _ = table_scores(table.slice(0, len(there)), names, refusals=refusals, gone=len(gone))
+    return {score.id: score for score in scores}
 
 
 def _one(task: tuple[float, Order, tuple[str, ...]]) -> Person | None:
@@ -119,7 +159,20 @@ def _one(task: tuple[float, Order, tuple[str, ...]]) -> Person | None:
         return None
     images = {spoil: _spoilt(sample.volumes["image"], order, spoil) for spoil in spoils}
     vectors = {spoil: {e.name: e.embed(_volume(image, spacing)) for e in EXTRACTORS} for spoil, image in images.items()}
-    return Person(order=order, vectors=vectors, images={k: image.astype(np.float16) for k, image in images.items()})
+    parts = structures(spacing)
+    labelled = replace(
+        _volume(sample.volumes["image"], spacing),
+        label=sample.volumes["label"],
+        labels={0: "background", **parts.labels},
+    )
+    for each in vectors.values():
+        each[parts.name] = parts.embed(labelled)
+    return Person(
+        order=order,
+        measured=dict(sample.measured),
+        vectors=vectors,
+        images={k: image.astype(np.float16) for k, image in images.items()},
+    )
 
 
 def _spoilt(image: np.ndarray, order: Order, spoil: str) -> np.ndarray:

@@ -104,6 +104,11 @@ class LabelVolumes:
         """Structures, in the order of the vector."""
         return tuple(self.labels.values())
 
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The same as parts of a score's id."""
+        return tuple("_".join(name.replace(".", " ").split()) for name in self.names)
+
     def embed(self, volume: Volume) -> NDArray[np.float32]:
         """The vector of a volume; as `FeatureExtractor.embed`."""
         values = {name: value for value, name in volume.labels.items()}

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["LEAST_ROWS", "MOST_DIMENSIONS", "ROWS_A_DIMENSION", "Metric", "Taken", "metrics_of", "most_dimensions"]
 
 Taken: TypeAlias = Literal["raw", "scaled", "wide", "narrow"]
-"""What a statistic is computed from: features as they are, on one scale, at most 256 principal axes of those, or as few
-axes as the rows bear."""
+"""What a statistic is computed from: features as they are, on one scale, in at most 256 random directions, or on as few
+principal axes as the rows bear."""
 
 LEAST_ROWS = 30
 """Of each set. Below it neither an interval nor a floor means anything."""

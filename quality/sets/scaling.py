@@ -32,7 +32,8 @@ class Scaling:
     Attributes:
         columns: features that vary.
         mean, deviation: of those in the reference.
-        axes: `(columns, kept)` principal axes of the reference, widest first; None where all is kept.
+        axes: `(columns, kept)` principal axes of the reference, widest first, or random directions; None where all is
+            kept.
         feature_id: of what comes out.
     """
 
@@ -48,7 +49,9 @@ class Scaling:
         return scaled if self.axes is None else scaled @ self.axes
 
 
-def fit_scaling(reference: FeatureSet, synthetic: FeatureSet, *, most: int | None = None) -> Scaling:
+def fit_scaling(
+    reference: FeatureSet, synthetic: FeatureSet, *, most: int | None = None, blind: bool = False
+) -> Scaling:
     """Fits the scale on the reference.
 
     A feature that is the same number in all samples of both sets says nothing, and is left out.
@@ -57,6 +60,9 @@ def fit_scaling(reference: FeatureSet, synthetic: FeatureSet, *, most: int | Non
         reference: what is fitted.
         synthetic: only looked at for features that are constant in the reference.
         most: numbers to keep; more are reduced to principal axes of the reference. None keeps all.
+        blind: reduce to random directions instead, which know neither set. Where there are fewer samples than features,
+            principal axes hold all of the samples that they were fitted to and only a part of others, so that others
+            look less diverse than they are.
 
     Raises:
         ValueError: the sets do not belong together; all features are constant; or one is constant in the reference and
@@ -74,12 +80,13 @@ def fit_scaling(reference: FeatureSet, synthetic: FeatureSet, *, most: int | Non
     )
     if most is None or len(columns) <= most:
         return scaling
+    axes = _random_axes(len(columns), most) if blind else _principal_axes(scaling, reference.values, most)
     return Scaling(
         columns=columns,
         mean=scaling.mean,
         deviation=scaling.deviation,
-        axes=_principal_axes(scaling, reference.values, most),
-        feature_id=f"{feature_id}+pca{most}",
+        axes=axes,
+        feature_id=f"{feature_id}+{'random' if blind else 'pca'}{most}",
     )
 
 
@@ -121,6 +128,12 @@ def column_moments(values: NDArray[np.float32]) -> tuple[Floats, Floats]:
     for start in range(0, len(values), _BLOCK_ROWS):
         squares += ((values[start : start + _BLOCK_ROWS] - mean) ** 2).sum(axis=0)
     return mean, np.sqrt(squares / max(len(values) - 1, 1))
+
+
+def _random_axes(width: int, most: int) -> Floats:
+    """Directions that nearly keep the angles between vectors (Johnson & Lindenstrauss 1984)."""
+    axes: Floats = np.random.default_rng([width, most]).standard_normal((width, most)) / np.sqrt(most)
+    return axes
 
 
 def _principal_axes(scaling: Scaling, values: NDArray[np.float32], most: int) -> Floats:

@@ -204,7 +204,9 @@ class _Pair:
             raw = [taken.values[:, kept].astype(np.float64) for taken in (x, y)]
             return raw[0], raw[1], y.feature_id
         most = most_dimensions(how, self.rows)
-        scaling = self.scaling if most is None else fit_scaling(y, x, most=min(most, len(y) - 1))
+        blind = how == "wide"
+        limit = most if most is None or blind else min(most, len(y) - 1)
+        scaling = self.scaling if limit is None else fit_scaling(y, x, most=limit, blind=blind)
         return scaling(x.values), scaling(y.values), scaling.feature_id
 
 
