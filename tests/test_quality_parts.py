@@ -83,7 +83,7 @@ def test_what_is_no_part_is_refused(tmp_path: Path, value: Any, said: str) -> No
         read_part(tmp_path, "set")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1: 2}], ids=str)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"1", {1: 2}], ids=str)
 def test_a_figure_holds_only_what_json_has(value: Any) -> None:
     with pytest.raises(ValueError, match="must hold plain strings, finite numbers"):
         Part(name="set", manifest_sha256=DIGEST, scores=(), figures={"f": {"kind": "curve", "x": [value]}})
