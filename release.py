@@ -17,7 +17,7 @@ from .store.sources.hub import hub_name
 if TYPE_CHECKING:
     import os
 
-    from .builder.publishing import Published
+    from .builder.publishing import Contents, Published
     from .builder.publishing.outcome import Tell
 
 __all__ = ["publish", "write_missing_card"]
@@ -49,9 +49,14 @@ def publish(
         >>> publish("brains/", "org/brains")   # doctest: +SKIP
     """
     write_missing_card(path, tag=tag, repository=str(target))
-    if not dry_run:
-        _settle_overrides(path, override, tag=tag)
-    _settle_card(path, tag=tag, overridden=override is not None, dry_run=dry_run)
+    contents = read_contents(path, tag)
+    passes = all(standing.may_be_published for standing in standings_of(contents).values())
+    # what the gate does not let pass is refused by the gate, whose reason comes first; unless the version is there
+    # already, with what was said of it then
+    if passes or override is not None:
+        if not dry_run:
+            _settle_overrides(contents, override)
+        _settle_card(contents, overridden=override is not None, dry_run=dry_run)
     return publish_version(
         path,
         target,
@@ -92,15 +97,12 @@ def write_missing_card(path: str | os.PathLike[str], *, tag: str | None = None, 
     return True
 
 
-def _settle_card(path: str | os.PathLike[str], *, tag: str | None, overridden: bool, dry_run: bool) -> None:
+def _settle_card(contents: Contents, *, overridden: bool, dry_run: bool) -> None:
     """Brings the machine's part of a card up to date, and sees that the card is fit to be published.
 
     The card of a collection tells of several data sets: it is left as it is.
     """
-    contents = read_contents(path, tag)
-    passes = all(standing.may_be_published for standing in standings_of(contents).values())
-    if contents.is_collection or not (passes or overridden):
-        # what the gate does not let pass is refused by the gate, whose reason comes first
+    if contents.is_collection:
         return
     cohort = open_store(contents.root)
     card = card_now(cohort)
@@ -109,13 +111,8 @@ def _settle_card(path: str | os.PathLike[str], *, tag: str | None, overridden: b
         write_card(cohort, pictures=False)
 
 
-def _settle_overrides(path: str | os.PathLike[str], reason: str | None, *, tag: str | None) -> None:
+def _settle_overrides(contents: Contents, reason: str | None) -> None:
     """Records what is published against the quality gate, with the data and on the card; takes back what is no more."""
-    contents = read_contents(path, tag)
-    passes = all(standing.may_be_published for standing in standings_of(contents).values())
-    if reason is None and not passes:
-        # it will be refused, unless the version is there already, with what was said of it then
-        return
     overrides = {} if reason is None else wanted_overrides(contents, reason)
     record_overrides(contents, overrides)
     written = (contents.root / CARD_NAME).read_text(encoding="utf-8", errors="replace")
