@@ -22,7 +22,7 @@ from .quality.gate import judge_store
 from .quality.inspecting import inspect_store
 from .quality.parts import Part, write_part
 from .quality.quarantine import quarantine_of
-from .quality.reference import StoreReference, open_reference
+from .quality.reference import StoreReference, open_real
 from .quality.sample_scores import sample_scores
 from .quality.sets import ms_ssim_scores, set_scores
 from .quality.volume import volume_of
@@ -119,7 +119,7 @@ def judge(
         >>> judge("brains/", profile="demo").standing.verdict   # doctest: +SKIP
     """
     cohort = open_store(path)
-    known = None if reference is None else _reference(reference, reference_table, cohort)
+    known = None if reference is None else open_real(reference, cohort, table=reference_table, done="judged")
     extractors = standard_extractors(cohort.specs) if extractors is None else extractors
     workers = available_cpus() if workers is None else workers
 
@@ -145,14 +145,6 @@ def judge(
     write_report_page(cohort)
     quarantine = quarantine_of(cohort, _refused(inspection, measured[1]))
     return Judged(cohort=cohort, inspection=inspection, failed=failed, quarantine=quarantine, standing=standing)
-
-
-def _reference(path: AnyPath, table: AnyPath | None, cohort: Cohort) -> Reference:
-    reference = open_reference(path, table=table)
-    if isinstance(reference, StoreReference) and reference.cohort.manifest.digest == cohort.manifest.digest:
-        msg = f"{reference.source} is the data set that is judged; give real samples to compare it with"
-        raise QualityError(msg)
-    return reference
 
 
 def _features(cohort: Cohort, extractors: Sequence[FeatureExtractor], inspection: Inspection) -> Features:

@@ -17,7 +17,7 @@ from .quality.features.copy_dct import CopyDct
 from .quality.features.table import read_features
 from .quality.parts import Part, write_part
 from .quality.quarantine import quarantine_of
-from .quality.reference import StoreReference, open_reference
+from .quality.reference import open_real, open_reference
 from .store import open as open_store
 from .store import write_atomic
 from .store.threads import available_cpus
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from .quality import Reference
     from .quality.audit import Audit
     from .quality.features import FeatureSet
     from .store import Cohort
@@ -101,8 +100,8 @@ def audit(
     cohort = open_store(path)
     folder = None if private is None else _private_folder(Path(private).expanduser(), cohort)
     synthetic = open_reference(path)
-    known = None if train is None else _reference(train, train_table, cohort)
-    apart = None if holdout is None else _reference(holdout, holdout_table, cohort)
+    known = None if train is None else open_real(train, cohort, table=train_table, done="audited")
+    apart = None if holdout is None else open_real(holdout, cohort, table=holdout_table, done="audited")
     found = audit_set(
         synthetic,
         known,
@@ -125,14 +124,6 @@ def audit(
     if folder is not None:
         _write_private(folder, cohort, found)
     return Audited(cohort=cohort, audit=found, part=part, private=folder)
-
-
-def _reference(path: AnyPath, table: AnyPath | None, cohort: Cohort) -> Reference:
-    reference = open_reference(path, table=table)
-    if isinstance(reference, StoreReference) and reference.cohort.manifest.digest == cohort.manifest.digest:
-        msg = f"{reference.source} is the data set that is audited; give the real volumes to compare it with"
-        raise QualityError(msg)
-    return reference
 
 
 def _vectors(cohort: Cohort) -> FeatureSet | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import FormatError, QueryError, StoreNotFoundError
+from ..errors import FormatError, QualityError, QueryError, StoreNotFoundError
 from ..store import MANIFEST_NAME, WORK_FOLDER
 from ..store import open as open_store
 from ..store.sheets import SHEET_ENDINGS, read_sheet
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..store import Cohort
 
-__all__ = ["FileReference", "Reference", "StoreReference", "open_reference"]
+__all__ = ["FileReference", "Reference", "StoreReference", "open_real", "open_reference"]
 
 _SUBJECT: Final = "subject"
 _LEAST_BACKGROUND: Final = 0.02
@@ -217,6 +217,28 @@ def background_of(image: NDArray[np.float32]) -> float | None:
 
 def _is_store(folder: Path) -> bool:
     return any((folder / name).exists() for name in (MANIFEST_NAME, WORK_FOLDER, "versions.json"))
+
+
+def open_real(
+    path: str | os.PathLike[str], cohort: Cohort, *, table: str | os.PathLike[str] | None = None, done: str
+) -> Reference:
+    """Real volumes to compare a data set with.
+
+    Args:
+        path: as for `open_reference`.
+        cohort: the data set.
+        table: as for `open_reference`.
+        done: what is done with the data set, for messages: it is judged, or audited.
+
+    Raises:
+        QualityError: they are the data set itself.
+        StoreNotFoundError, FormatError: as `open_reference`.
+    """
+    reference = open_reference(path, table=table)
+    if isinstance(reference, StoreReference) and reference.cohort.manifest.digest == cohort.manifest.digest:
+        msg = f"{reference.source} is the data set that is {done}; give real volumes to compare it with"
+        raise QualityError(msg)
+    return reference
 
 
 def _of_store(path: str | os.PathLike[str], where: str | None) -> StoreReference:
