@@ -149,10 +149,7 @@ def _features(found: _Found, synthetic: FeatureSet, reference: FeatureSet | None
 
 def _why_not(synthetic: FeatureSet, reference: FeatureSet | None, options: _Options) -> str:
     if reference is None:
-        return (
-            f"there is no reference with features {synthetic.feature_id}; give real samples and embed them by the same "
-            "extractor"
-        )
+        return "no real samples have these features; give a reference, whose volumes the same extractor can take"
     rows = equal_rows(len(synthetic), len(reference), options.most_rows)
     if rows < LEAST_ROWS:
         return (

@@ -85,7 +85,7 @@ def subgroup_scores(
     tables: dict[str, Any] = {}
     names = [name for name in synthetic if name not in NOT_DISTRIBUTIONS and (name in reference or reason)]
     for done, name in enumerate(names):
-        if progress is not None:
+        if progress is not None and not reason:
             progress(done, len(names))
         why = reason or _why_not(groups)
         found: dict[str, dict[str, Beside]] = {}
@@ -100,6 +100,8 @@ def subgroup_scores(
         scores += _scores(name, feature_id, found, why)
         if found:
             tables[f"subgroups.{name}"] = _table(groups, found)
+    if progress is not None and not reason:
+        progress(len(names), len(names))
     return scores, tables
 
 
