@@ -107,7 +107,8 @@ def set_scores(
     found.scores += scores
     found.tables["duplicates"] = table
     found.tables["set"] = drawing.score_table(found.scores)
-    found.figures["set_ratios"] = drawing.ratio_bars(found.scores)
+    if (bars := drawing.ratio_bars(found.scores))["labels"]:
+        found.figures["set_ratios"] = bars
     if progress is not None:
         progress(len(names), len(names), "")
     return tuple(found.scores), found.tables, found.figures
