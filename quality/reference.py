@@ -173,9 +173,9 @@ def open_reference(
 
     Args:
         path: a voxpress store (folder, URL or ``org/name``), a folder of NIfTI files (of a BIDS data set, without its
-            derivatives), or a CSV, TSV or Parquet file with a column `path` (or `image`), relative to its folder, and
-            perhaps `subject`, `label` (path of a label map) and `sample_id`. Other columns say who it is, such as
-            `age` and `sex`.
+            derivatives; without label maps such as ``7_label.nii.gz`` beside ``7.nii.gz``), or a CSV, TSV or Parquet
+            file with a column `path` (or `image`), relative to its folder, and perhaps `subject`, `label` (path of a
+            label map) and `sample_id`. Other columns say who it is, such as `age` and `sex`.
         table: such a file, for a folder of NIfTI files: only what it names is read, by paths relative to the folder.
         where: only rows of a store for which this is true, such as ``split == 'train'``.
         affine: for NIfTI files whose sform and qform differ: which counts.
@@ -275,8 +275,9 @@ def _of_store(path: str | os.PathLike[str], where: str | None) -> StoreReference
 
 def _of_folder(folder: Path, affine: str) -> FileReference:
     from ..store.nifti import find_scans
+    from ..store.nifti.finding import without_label_maps
 
-    scans = find_scans(folder)
+    scans = without_label_maps(find_scans(folder))
     files = [scan.relative for scan in scans]
     subjects = [f"sub-{scan.subject}" if scan.subject else "" for scan in scans]
     return _of_files(folder, files, subjects=subjects, labels=[""] * len(files), ids=_ids(files), affine=affine)

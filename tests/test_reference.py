@@ -37,6 +37,12 @@ def test_a_folder_of_files(folder) -> None:
         assert volume.label is None
 
 
+def test_label_maps_beside_images_are_no_images(folder) -> None:
+    for name in ("sub-0_T1w_label", "sub-1_dseg", "lesion_mask"):
+        files.write(folder / f"{name}.nii.gz", files.regions(1))
+    assert open_reference(folder).ids == ("lesion_mask", "sub-0_T1w", "sub-1_T1w", "sub-2_T1w")
+
+
 def test_a_table_of_files_with_labels_and_subjects(folder) -> None:
     files.write(folder.parent / "masks/m1.nii.gz", files.regions(1), axes="LAS")
     lines = [
