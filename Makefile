@@ -43,15 +43,14 @@ EXAMPLE := cards/examples/demo-brains
 example: $(VENV)/.demo
 	rm -rf $(VENV)/example
 	$(BIN)/voxpress generate $(EXAMPLE)/recipe.yaml -o $(VENV)/example
-	$(BIN)/voxpress qa $(VENV)/example
-	$(BIN)/voxpress gate $(VENV)/example --profile demo
+	$(BIN)/voxpress qa $(VENV)/example --profile demo
 	$(BIN)/voxpress card $(VENV)/example --human $(EXAMPLE)/human.yaml
 	rm -rf $(EXAMPLE)/metadata $(EXAMPLE)/quality $(EXAMPLE)/volumes
 	mkdir -p $(EXAMPLE)/quality
 	cp -R $(VENV)/example/README.md $(VENV)/example/croissant.json $(VENV)/example/voxpress.json \
 	  $(VENV)/example/metadata $(EXAMPLE)
 	cp -R $(VENV)/example/quality/parts $(VENV)/example/quality/report.json $(VENV)/example/quality/preview.png \
-	  $(VENV)/example/quality/conditions.png $(EXAMPLE)/quality
+	  $(VENV)/example/quality/conditions.png $(VENV)/example/quality/rejects.parquet $(EXAMPLE)/quality
 
 # the demo from a built wheel, in an empty environment, outside the checkout
 wheel-demo: $(VENV)/.test

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .cards import write_report_page
 from .errors import QualityError, StoreNotFoundError
+from .quality.conditions.alike import groups_alike
 from .quality.conditions.leakage import interventions_of
 from .quality.features.copy_dct import CopyDct
 from .quality.features.embedding import embed_volumes
@@ -22,9 +23,9 @@ from .quality.gate import judge_store
 from .quality.inspecting import inspect_store
 from .quality.parts import Part, write_part
 from .quality.quarantine import quarantine_of
-from .quality.reference import StoreReference, open_real
+from .quality.reference import open_real, people_of
 from .quality.sample_scores import sample_scores
-from .quality.sets import ms_ssim_scores, set_scores
+from .quality.sets import ms_ssim_scores, set_scores, subgroup_scores
 from .quality.volume import volume_of
 from .store import open as open_store
 from .store.threads import available_cpus
@@ -139,7 +140,8 @@ def judge(
     standing = judge_store(
         cohort,
         profile,
-        reference=known.cohort.table if isinstance(known, StoreReference) else None,
+        reference=None if known is None else people_of(known),
+        keep=False,
         pairs=_interventions(cohort, leakage, workers, telling("changing conditions")) if leakage else None,
     )
     write_report_page(cohort)
@@ -202,6 +204,9 @@ def _set(
         components={each.name: each.components for each in extractors if isinstance(each, LabelVolumes)},
         progress=lambda done, total, _: tell(done, total),
     )
+    subgroups, by_subgroup = _subgroups(
+        cohort, features, reference, real, seed=seed, tell=telling("measuring subgroups")
+    )
     compare = telling("comparing pairs")
     diversity = ms_ssim_scores(
         lambda row: _volume(cohort, row),
@@ -212,7 +217,30 @@ def _set(
         seed=seed,
         progress=lambda done: compare(done, 2 * pairs),
     )
-    return [*scores, *diversity], tables, figures
+    return [*scores, *subgroups, *diversity], {**tables, **by_subgroup}, figures
+
+
+def _subgroups(
+    cohort: Cohort,
+    features: Features,
+    reference: Reference | None,
+    real: Features,
+    *,
+    seed: int,
+    tell: Callable[[int, int], None],
+) -> tuple[list[Score], Mapping[str, Any]]:
+    """Density and coverage where both sets say who is in them."""
+    people = None if reference is None else people_of(reference)
+    groups = [] if people is None else groups_alike(cohort.table, people, cohort.conditions)
+    reason = ""
+    if reference is None:
+        reason = "there is no reference; give real samples, with a table of their people"
+    elif not groups:
+        reason = (
+            f"{reference.source} does not say who its people are in the words of the conditions "
+            f"({', '.join(cohort.conditions)}); give a table that does"
+        )
+    return subgroup_scores(features, real, groups, reason=reason, seed=seed, progress=tell)
 
 
 def _refused(inspection: Inspection, tables: Mapping[str, Any]) -> dict[str, list[str]]:

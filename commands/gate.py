@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .console import MistakeError, aligned, number, printable
+from .console import aligned, number, printable
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
-
-    import pyarrow as pa
 
     from ..quality.gate import Standing
 
@@ -26,9 +23,12 @@ def run(asked: argparse.Namespace) -> int:
     """Judges, and prints the verdict with what did not pass; exit code 1 if the data set may not be published."""
     from ..cards import write_report_page
     from ..quality.gate import judge_store
+    from ..quality.people import people_in, people_table
     from ..store import open as open_store
+    from ..store.sheets import read_sheet
 
-    reference = None if asked.reference_table is None else _table(Path(asked.reference_table))
+    table = asked.reference_table
+    reference = None if table is None else people_table(people_in(read_sheet(table)))
     cohort = open_store(asked.path)
     standing = judge_store(cohort, asked.profile, reference=reference)
     assert standing.report is not None
@@ -71,16 +71,3 @@ def _not_run(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
 def _row(entry: Mapping[str, Any]) -> Sequence[object]:
     value = "" if entry["value"] is None else number(entry["value"])
     return printable(entry["verdict"]), printable(entry["id"]), value, printable(entry["because"])
-
-
-def _table(path: Path) -> pa.Table:
-    """Rows of a CSV or Parquet file."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
-    except (OSError, pa.ArrowException) as error:
-        msg = f"the table {path} cannot be read: {str(error)[:200]}; give a CSV file with a header, or a Parquet file"
-        raise MistakeError(msg) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
@@ -18,17 +18,20 @@ from ..errors import FormatError, QualityError, QueryError, StoreNotFoundError
 from ..store import MANIFEST_NAME, WORK_FOLDER
 from ..store import open as open_store
 from ..store.sheets import SHEET_ENDINGS, read_sheet
+from .people import people_in, people_table
 from .volume import Volume, volume_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from ..store import Cohort
+    from .people import Values
 
-__all__ = ["FileReference", "Reference", "StoreReference", "open_real", "open_reference"]
+__all__ = ["FileReference", "Reference", "StoreReference", "open_real", "open_reference", "people_of"]
 
 _SUBJECT: Final = "subject"
 _LEAST_BACKGROUND: Final = 0.02
@@ -110,6 +113,7 @@ class FileReference:
     Attributes:
         paths: of the volumes.
         labels: of their label maps; empty for none.
+        people: column → one value a volume, of what the table says beside; see `people_of`.
         affine: as for `store.nifti.read_scan`.
     """
 
@@ -120,6 +124,7 @@ class FileReference:
     paths: tuple[Path, ...]
     labels: tuple[Path | None, ...]
     affine: str = "agreed"
+    people: Mapping[str, Values] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -168,8 +173,9 @@ def open_reference(
 
     Args:
         path: a voxpress store (folder, URL or ``org/name``), a folder of NIfTI files (of a BIDS data set, without its
-            derivatives), or a CSV, TSV or Parquet file with a column `path` (or `image`), relative to its folder, and
-            perhaps `subject`, `label` (path of a label map) and `sample_id`.
+            derivatives; without label maps such as ``7_label.nii.gz`` beside ``7.nii.gz``), or a CSV, TSV or Parquet
+            file with a column `path` (or `image`), relative to its folder, and perhaps `subject`, `label` (path of a
+            label map) and `sample_id`. Other columns say who it is, such as `age` and `sex`.
         table: such a file, for a folder of NIfTI files: only what it names is read, by paths relative to the folder.
         where: only rows of a store for which this is true, such as ``split == 'train'``.
         affine: for NIfTI files whose sform and qform differ: which counts.
@@ -241,6 +247,15 @@ def open_real(
     return reference
 
 
+def people_of(reference: Reference) -> pa.Table | None:
+    """One row a volume with what is known of whom it shows; None where nothing is."""
+    if isinstance(reference, StoreReference):
+        return reference.cohort.table
+    if isinstance(reference, FileReference) and reference.people:
+        return people_table(reference.people)
+    return None
+
+
 def _of_store(path: str | os.PathLike[str], where: str | None) -> StoreReference:
     cohort = open_store(path)
     if where is not None:
@@ -260,15 +275,17 @@ def _of_store(path: str | os.PathLike[str], where: str | None) -> StoreReference
 
 def _of_folder(folder: Path, affine: str) -> FileReference:
     from ..store.nifti import find_scans
+    from ..store.nifti.finding import without_label_maps
 
-    scans = find_scans(folder)
+    scans = without_label_maps(find_scans(folder))
     files = [scan.relative for scan in scans]
     subjects = [f"sub-{scan.subject}" if scan.subject else "" for scan in scans]
     return _of_files(folder, files, subjects=subjects, labels=[""] * len(files), ids=_ids(files), affine=affine)
 
 
 def _of_table(table: Path, folder: Path, affine: str) -> FileReference:
-    columns = read_sheet(table).columns
+    sheet = read_sheet(table)
+    columns = sheet.columns
     paths = next((columns[name] for name in ("path", "image") if name in columns), None)
     if paths is None:
         msg = f"{table} has no column path (or image) with the NIfTI files; it has {', '.join(columns)}"
@@ -285,6 +302,7 @@ def _of_table(table: Path, folder: Path, affine: str) -> FileReference:
         labels=columns.get("label", empty),
         ids=columns.get("sample_id") or _ids(paths),
         affine=affine,
+        people=people_in(sheet),
     )
 
 
@@ -296,6 +314,7 @@ def _of_files(
     labels: Sequence[str],
     ids: Sequence[str],
     affine: str,
+    people: Mapping[str, Values] | None = None,
 ) -> FileReference:
     if twice := [one for one, count in Counter(ids).items() if count > 1 or not one]:
         msg = f"{folder} has {Counter(ids)[twice[0]]} volumes with the id {twice[0]!r}; each needs one of its own"
@@ -314,6 +333,7 @@ def _of_files(
         paths=tuple(paths),
         labels=tuple(label_paths),
         affine=affine,
+        people=people or {},
     )
 
 

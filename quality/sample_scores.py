@@ -30,6 +30,17 @@ _GENERATION_ONLY: Final = frozenset({"MISSING", "FOLDED", "UNREACHED"})
 """Codes that a finished store cannot have: its arrays are there, and what backends find is not in the voxels."""
 
 
+_TITLES: Final = {
+    "efc": "Entropy focus criterion (EFC): lower is sharper",
+    "cnr": "Contrast to noise (CNR) of the two brighter tissues",
+    "cjv": "Joint variation (CJV) of the two brighter tissues: lower is better",
+    "snr": "Signal to noise (SNR) of the brightest tissue",
+    "wm2max": "Brightest tissue, over the brightest voxels (WM2MAX)",
+    "fwhm_mm": "Smoothness (FWHM), mm",
+    "high_frequency_share": "Share of fine detail in the power spectrum",
+}
+
+
 def sample_scores(
     inspection: Inspection,
     *,
@@ -137,7 +148,8 @@ def _histograms(quality: FeatureSet, reference: FeatureSet | None) -> dict[str, 
         edges = np.histogram_bin_edges(together, bins=_BINS)
         figures[f"quality.{name}"] = {
             "kind": "histogram",
-            "x": name,
+            "title": _TITLES[name],
+            "x_label": name,
             "edges": edges.tolist(),
             "series": {each: np.histogram(values, bins=edges)[0].tolist() for each, values in series.items()},
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ _MOST_ROWS: Final = 10_000_000
 _MOST_COLUMNS: Final = 1000
 _MISSING: Final = "n/a"
 """What BIDS writes into a cell that has no value."""
+_PADDED: Final = r"[+-]?0[0-9].*"
+"""What looks like a number with leading zeros is a name: 007 is not 7."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,20 @@ class Sheet:
             msg = f"{self.source} has no column {name!r}; it has {', '.join(map(repr, self.columns))}"
             raise FormatError(msg)
         return self.columns[name]
+
+    def numbers(self, name: str) -> tuple[float | None, ...] | None:
+        """One column as numbers, with None for a cell without a value; None if it holds words.
+
+        A column is numbers where every cell is one; a column of texts of Parquet stays words.
+
+        Raises:
+            FormatError: there is none of this name.
+        """
+        texts = self.column(name)
+        if name in self.words or any(re.fullmatch(_PADDED, text) for text in texts):
+            return None
+        numbers = tuple(None if text == "" else as_number(text) for text in texts)
+        return None if any(number is not None and math.isnan(number) for number in numbers) else numbers
 
 
 def as_number(text: str) -> float:

@@ -61,6 +61,10 @@ def test_a_table_of_real_people_is_compared_with(say, tiny_store, tmp_path) -> N
     pq.write_table(pa.table({"age": [50.0, 60.0, 70.0] * 5}), path)
     done = say("gate", tiny_store, "--profile", "research", "--reference-table", path)
     assert "conditions.extrapolation" in done.out
+    # judged again without the table, what it told stays
+    again = json.loads(say("gate", tiny_store, "--profile", "research", "--json").out)
+    entries = [entry for section in again["sections"] for entry in section["entries"]]
+    assert {entry["id"]: entry["value"] for entry in entries}["conditions.extrapolation"] is not None
     (tmp_path / "people.csv").write_text("age\n", encoding="utf-8")
     assert say("gate", tiny_store, "--reference-table", tmp_path / "nowhere.csv").code == 2
 

@@ -12,6 +12,7 @@ import pytest
 from voxpress import store
 from voxpress.errors import FormatError, QueryError, StoreNotFoundError
 from voxpress.quality import Reference, open_reference
+from voxpress.quality.reference import people_of
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def test_a_folder_of_files(folder) -> None:
     assert isinstance(reference, Reference)
     assert reference.ids == ("sub-0_T1w", "sub-1_T1w", "sub-2_T1w")
     assert reference.subjects == ("sub-0", "sub-1", "sub-2")
+    assert people_of(reference) is None
     assert len(reference) == 3
     for row, volume in reference.volumes():
         np.testing.assert_array_equal(volume.image, files.head(row).astype(np.float32) * 2)
@@ -35,9 +37,19 @@ def test_a_folder_of_files(folder) -> None:
         assert volume.label is None
 
 
+def test_label_maps_beside_images_are_no_images(folder) -> None:
+    for name in ("sub-0_T1w_label", "sub-1_dseg", "lesion_mask"):
+        files.write(folder / f"{name}.nii.gz", files.regions(1))
+    assert open_reference(folder).ids == ("lesion_mask", "sub-0_T1w", "sub-1_T1w", "sub-2_T1w")
+
+
 def test_a_table_of_files_with_labels_and_subjects(folder) -> None:
     files.write(folder.parent / "masks/m1.nii.gz", files.regions(1), axes="LAS")
-    lines = ["image,subject,label", "scans/sub-1_T1w.nii.gz,anna,masks/m1.nii.gz", "scans/sub-0_T1w.nii.gz,,"]
+    lines = [
+        "image,subject,label,age,sex",
+        "scans/sub-1_T1w.nii.gz,anna,masks/m1.nii.gz,61.5,F",
+        "scans/sub-0_T1w.nii.gz,,,70,",
+    ]
     table = folder.parent / "people.csv"
     table.write_text("\n".join(lines))
     reference = open_reference(table)
@@ -46,6 +58,7 @@ def test_a_table_of_files_with_labels_and_subjects(folder) -> None:
     np.testing.assert_array_equal(reference.volume(0).label, files.regions(1))
     assert reference.volume(1).label is None
     assert open_reference(folder.parent, table=table).digest == reference.digest
+    assert people_of(reference).to_pydict() == {"age": [61.5, 70.0], "sex": ["F", None]}
 
 
 def test_the_samples_of_a_store(sealed_store) -> None:
@@ -53,6 +66,7 @@ def test_the_samples_of_a_store(sealed_store) -> None:
     reference = open_reference(sealed_store, where="split == 'train' and sex == 'F'")
     cohort = whole.where("split == 'train' and sex == 'F'")
     assert reference.ids == tuple(cohort.table["sample_id"].to_pylist()) == reference.subjects
+    assert people_of(reference).equals(cohort.table)
     volume = reference.volume(1)
     np.testing.assert_array_equal(volume.label, cohort.read(1, "label"))
     np.testing.assert_allclose(volume.image, cohort.read(1) / 255, rtol=1e-6)

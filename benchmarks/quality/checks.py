@@ -94,9 +94,9 @@ DAMAGES = {
 }
 
 
-def brains(samples: int):
+def brains(samples: int, contrasts=CONTRASTS):
     """Orders and samples at full size, all contrasts in turn."""
-    recipe = default_recipe(sets=["contrast=T1w,T2w,FLAIR,FDG-PET"], samples=samples, seed=20)
+    recipe = default_recipe(sets=[f"contrast={','.join(contrasts)}"], samples=samples, seed=20)
     backend = AtlasBackend({}, recipe.grid)
     plan, specs = draw_cohort(recipe, backend), specs_of(recipe, backend)
     for index in range(samples):

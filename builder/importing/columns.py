@@ -11,8 +11,6 @@ from ...store.rows import MEASURED
 from ...store.sheets import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ...store.sheets import Sheet
     from .order import ImportOrder
 
@@ -27,8 +25,6 @@ _OWN: Final = frozenset(
 """Columns that every data set has; an import makes its own."""
 
 _NAME: Final = r"[A-Za-z][A-Za-z0-9_]{0,63}"
-_PADDED: Final = r"[+-]?0[0-9].*"
-"""What looks like a number with leading zeros is a name: 007 is not 7."""
 
 
 def conditions_of(sheet: Sheet, order: ImportOrder) -> dict[str, Column]:
@@ -56,9 +52,7 @@ def conditions_of(sheet: Sheet, order: ImportOrder) -> dict[str, Column]:
     if own := [name for name in wanted if name in _OWN]:
         msg = f"a condition cannot be called {own[0]!r}, as every data set has such a column; rename it by --columns"
         raise FormatError(msg)
-    return {
-        name: _typed(name, sheet.column(column), sheet, words=column in sheet.words) for name, column in wanted.items()
-    }
+    return {name: _typed(name, column, sheet) for name, column in wanted.items()}
 
 
 def left_out_columns(sheet: Sheet, order: ImportOrder) -> list[str]:
@@ -67,15 +61,12 @@ def left_out_columns(sheet: Sheet, order: ImportOrder) -> list[str]:
     return [name for name in sheet.columns if name in used | _OWN]
 
 
-def _typed(name: str, texts: Sequence[str], sheet: Sheet, *, words: bool) -> Column:
-    numbers = [None if text == "" else as_number(text) for text in texts]
-    if not words and all(
-        number is None or (not math.isnan(number) and not re.fullmatch(_PADDED, text))
-        for number, text in zip(numbers, texts, strict=True)
-    ):
-        return "number", tuple(numbers)
+def _typed(name: str, column: str, sheet: Sheet) -> Column:
+    if (numbers := sheet.numbers(column)) is not None:
+        return "number", numbers
+    texts = sheet.column(column)
     if name.startswith(MEASURED):
-        wrong = next(text for text, number in zip(texts, numbers, strict=True) if text and math.isnan(number or 0.0))
+        wrong = next((text for text in texts if text and math.isnan(as_number(text))), texts[0])
         msg = f"{sheet.source}: {name!r} is a measure, so each cell must be a number, got {wrong!r}; mend or rename it"
         raise FormatError(msg)
     return "category", tuple(text or None for text in texts)

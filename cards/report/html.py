@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...quality.scores import Verdict
 from ..charts import svg
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .samples import Shown
 
 __all__ = ["report_html"]
+
+_MOST_NAMES: Final = 8
+"""Of checks that were not run for one reason; more are folded."""
 
 
 def report_html(judged: Judged, *, samples: Sequence[Shown] = (), synthetic: bool = True) -> str:
@@ -123,7 +126,10 @@ def _gone(entries: Sequence[Entry]) -> str:
 
 
 def _names(entries: Sequence[Entry]) -> str:
-    return ", ".join(f"<code>{text(entry.id)}</code>" for entry in entries)
+    names = ", ".join(f"<code>{text(entry.id)}</code>" for entry in entries)
+    if len(entries) <= _MOST_NAMES:
+        return names
+    return f"<details><summary>{len(entries)} checks</summary>{names}</details>"
 
 
 def _entry(entry: Entry) -> str:
@@ -146,6 +152,8 @@ def _figure(chart: Chart, *, wide: bool = False) -> str:
 
 
 def _table(name: str, table: Table) -> str:
+    if not table.rows:
+        return f'<p class="faint small">{text(capital(_words(name)))}: none.</p>'
     numeric = [_is_number(row) for row in zip(*table.rows, strict=True)] or [False] * len(table.columns)
     classes = [_kind(each) for each in numeric]
     head = "".join(

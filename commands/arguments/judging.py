@@ -32,7 +32,7 @@ def _qa(commands: Commands) -> None:
     parser.add_argument("--profile", default="research", metavar="NAME|FILE.yaml", help=profile)
     real = "real samples to compare with: a voxpress store, a folder of NIfTI files, or a table of their paths"
     parser.add_argument("--reference", metavar="REAL", help=real)
-    table = "table of the reference's files, where REAL is a folder"
+    table = "table of the reference's files and people (path, subject, age, sex …), where REAL is a folder"
     parser.add_argument("--reference-table", metavar="FILE", help=table)
     leakage = "make N samples again, each once more with every condition changed, to see what a condition moves"
     parser.add_argument("--leakage", type=natural, default=0, metavar="N", help=leakage)

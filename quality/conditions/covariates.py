@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Covariate", "covariates_of", "is_in_years"]
+__all__ = ["Covariate", "covariates_of", "is_in_years", "real_covariates"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,6 +64,15 @@ def covariates_of(
         unit = (units or {}).get(name, _unit_in(name))
         made.append(Covariate(name=name, kind=kind, unit=unit, ordered=ordered, measured=measured))
     return tuple(made)
+
+
+def real_covariates(
+    covariates: Sequence[Covariate], reference: pa.Table, units: Mapping[str, str] | None = None
+) -> tuple[Covariate, ...]:
+    """Those of the same conditions that a reference has, of the same kind: sex as 0 and 1 is not sex as words."""
+    kinds = {each.name: each.kind for each in covariates}
+    shared = [name for name in kinds if name in reference.column_names]
+    return tuple(each for each in covariates_of(reference, shared, units) if each.kind == kinds[each.name])
 
 
 def is_in_years(covariate: Covariate) -> bool:

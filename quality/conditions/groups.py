@@ -44,7 +44,7 @@ class _Axis:
     crosses: bool
 
 
-def groups_of(covariates: Sequence[Covariate]) -> tuple[Group, ...]:
+def groups_of(covariates: Sequence[Covariate], *, ordered: int | None = None) -> tuple[Group, ...]:
     """The subgroups that have samples: those of each condition, then the cells of the grid.
 
     Words are taken as they are, numbers of years in decades, other numbers in thirds of what was ordered. Words and
@@ -53,14 +53,15 @@ def groups_of(covariates: Sequence[Covariate]) -> tuple[Group, ...]:
 
     Args:
         covariates: what was ordered of all samples that were planned.
+        ordered: thirds are those of so many of the first rows; None for all.
     """
-    axes = [axis for covariate in covariates if (axis := _axis(covariate)) is not None]
+    axes = [axis for covariate in covariates if (axis := _axis(covariate, ordered)) is not None]
     crossing = [axis for axis in axes if axis.crosses][:_MOST_CROSSED]
     found = [group for axis in axes for group in _cells([axis], crossed=False)]
     return (*found, *(_cells(crossing, crossed=True) if len(crossing) > 1 else ()))
 
 
-def _axis(covariate: Covariate) -> _Axis | None:
+def _axis(covariate: Covariate, ordered: int | None) -> _Axis | None:
     if covariate.kind == "category":
         return _named(covariate.name, covariate.ordered, crosses=True)
     known = np.isfinite(covariate.ordered)
@@ -70,7 +71,10 @@ def _axis(covariate: Covariate) -> _Axis | None:
         decades = np.where(known, np.floor(np.where(known, covariate.ordered, 0) / 10), -1).astype(np.int64)
         words = np.array([f"{10 * each}-{10 * each + 9}" if each >= 0 else "" for each in decades.tolist()])
         return _named(covariate.name, words, crosses=True)
-    low, high = np.quantile(covariate.ordered[known], (1 / 3, 2 / 3))
+    cut = covariate.ordered[:ordered][known[:ordered]]
+    if not len(cut):
+        return None
+    low, high = np.quantile(cut, (1 / 3, 2 / 3))
     if not low < high:
         return None
     unit = f" {covariate.unit}" if covariate.unit else ""

@@ -11,7 +11,7 @@ from ..rejects import REJECTS_NAME, attempts_of
 from ..scores import Score, not_run
 from .categorical import categorical_scores
 from .continuous import continuous_scores
-from .covariates import Covariate, covariates_of
+from .covariates import Covariate, covariates_of, real_covariates
 from .coverage import coverage_figure, coverage_score, extrapolation_score, joint_coverage_score
 from .groups import groups_of
 from .leakage import leakage_scores
@@ -95,11 +95,7 @@ def table_scores(
         seed: of the bootstrap.
     """
     covariates = covariates_of(table, conditions, units)
-    real = (
-        covariates_of(reference, [name for name in conditions if name in reference.column_names], units)
-        if (reference is not None)
-        else ()
-    )
+    real = () if reference is None else real_covariates(covariates, reference, units)
     scores, tables, figures = _fidelity(covariates, {each.name: each for each in real}, seed)
     scores += _refused(refusals, table.num_rows, gone)
     if refusals.reasons:

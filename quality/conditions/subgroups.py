@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..scores import Score, not_run
+from .moments import agreement
 from .proportions import proportion_interval
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ FEWEST_JUDGED: Final = 100
 """Samples of a subgroup before its figures are judged: a few that go wrong by chance are no bias."""
 
 _FEWEST_SHOWN: Final = 5
+_IN_TABLE: Final = ("mae", "bias", "r", "ccc", "slope")
 _NORMAL_95: Final = 1.959964
 
 
@@ -43,18 +45,22 @@ def group_table(groups: Sequence[Group], delivered: NDArray[np.bool_], refused: 
 
 
 def error_table(groups: Sequence[Group], covariates: Sequence[Covariate]) -> dict[str, Any]:
-    """One row for each subgroup and condition of numbers that was measured: mean absolute error and bias."""
+    """One row for each subgroup and condition of numbers that was measured: error, bias, and agreement within it.
+
+    r, CCC and slope are None where they are not defined, as in a subgroup for whom one value was ordered.
+    """
     rows: list[list[Any]] = []
     for covariate in covariates:
-        if (error := _errors(covariate)) is None:
+        if covariate.kind != "number" or covariate.measured is None:
             continue
         for group in groups:
-            own = error[group.rows]
-            own = own[np.isfinite(own)]
+            own = group.rows[covariate.paired[group.rows]]
             if len(own) >= _FEWEST_SHOWN:
-                mean, bias = float(np.abs(own).mean()), float(own.mean())
-                rows.append([group.name, covariate.name, covariate.unit, len(own), mean, bias])
-    return {"columns": ["subgroup", "condition", "unit", "n", "mean absolute error", "bias"], "rows": rows}
+                found = agreement(covariate.ordered[own], covariate.measured[own])
+                figures = [found[name] if np.isfinite(found[name]) else None for name in _IN_TABLE]
+                rows.append([group.name, covariate.name, covariate.unit, len(own), *figures])
+    columns = ["subgroup", "condition", "unit", "n", "mean absolute error", "bias", "r", "CCC", "slope"]
+    return {"columns": columns, "rows": rows}
 
 
 def bias_score(groups: Sequence[Group], covariates: Sequence[Covariate]) -> Score:

@@ -49,6 +49,7 @@ def judge_store(
     units: Mapping[str, str] | None = None,
     pairs: Iterable[Intervention] | None = None,
     release: Iterable[Score] = (),
+    keep: bool = True,
 ) -> Standing:
     """Judge what was measured of a data set, and write `quality/report.json`.
 
@@ -61,6 +62,7 @@ def judge_store(
         units: of the conditions, likewise.
         pairs: of the intervention test, likewise.
         release: more scores of the section `release`, such as those of the card.
+        keep: as for `measure_conditions`.
 
     Returns:
         how the data set stands now.
@@ -72,7 +74,7 @@ def judge_store(
         DiskFullError, OSError: as `write_atomic`.
     """
     profile = load_profile(profile) if isinstance(profile, str) else profile
-    measure_conditions(cohort, reference=reference, units=units, pairs=pairs)
+    measure_conditions(cohort, reference=reference, units=units, pairs=pairs, keep=keep)
     write_report(cohort, profile, release=release)
     return check_report(cohort.path, cohort.manifest)
 
@@ -83,16 +85,29 @@ def measure_conditions(
     reference: pa.Table | None = None,
     units: Mapping[str, str] | None = None,
     pairs: Iterable[Intervention] | None = None,
+    keep: bool = True,
 ) -> Part:
-    """Measure the part `conditions` and write it; the arguments are those of `condition_scores`.
+    """Measure the part `conditions` and write it.
 
     Without pairs, the leakage that was measured of the same data before stays.
+
+    Args:
+        cohort: as for `condition_scores`.
+        reference: likewise.
+        units: likewise.
+        pairs: likewise.
+        keep: what was measured of the same data beside a reference stays where none is given now: whoever only judges
+            again need not have it.
     """
+    older = read_part(cohort.path, "conditions")
+    older = older if older is not None and older.manifest_sha256 == cohort.manifest.digest else None
+    if keep and reference is None and pairs is None and older is not None and _knew_people(older):
+        return older
     scores, tables, figures = condition_scores(
         cohort, reference=reference, units=units, pairs=None if pairs is None else tuple(pairs)
     )
     if pairs is None:
-        scores, tables = _with_older_leakage(cohort, scores, tables)
+        scores, tables = _with_older_leakage(older, scores, tables)
     part = Part(
         name="conditions",
         manifest_sha256=cohort.manifest.digest,
@@ -104,9 +119,18 @@ def measure_conditions(
     return part
 
 
-def _with_older_leakage(cohort: Cohort, scores: tuple[Score, ...], tables: Tables) -> tuple[tuple[Score, ...], Tables]:
-    older = read_part(cohort.path, "conditions")
-    if older is None or older.manifest_sha256 != cohort.manifest.digest or "leakage" not in older.tables:
+def _knew_people(part: Part) -> bool:
+    """Whether it was measured beside real people."""
+    return any(
+        score.floor is not None or (score.id == "conditions.extrapolation" and score.value is not None)
+        for score in part.scores
+    )
+
+
+def _with_older_leakage(
+    older: Part | None, scores: tuple[Score, ...], tables: Tables
+) -> tuple[tuple[Score, ...], Tables]:
+    if older is None or "leakage" not in older.tables:
         return scores, tables
     found = {score.id: score for score in older.scores if score.id == "conditions.leakage"}
     kept = tuple(found.get(score.id, score) for score in scores)

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from .floors import Statistic
 
-__all__ = ["LEAST_ROWS", "MOST_DIMENSIONS", "ROWS_A_DIMENSION", "Metric", "Taken", "metrics_of", "most_dimensions"]
+__all__ = [
+    "LEAST_ROWS",
+    "MOST_DIMENSIONS",
+    "NOT_DISTRIBUTIONS",
+    "ROWS_A_DIMENSION",
+    "Metric",
+    "Taken",
+    "metrics_of",
+    "most_dimensions",
+]
 
 Taken: TypeAlias = Literal["raw", "scaled", "wide", "narrow"]
 """What a statistic is computed from: features as they are, on one scale, in at most 256 random directions, or on as few
@@ -27,6 +36,8 @@ principal axes as the rows bear."""
 
 LEAST_ROWS = 30
 """Of each set. Below it neither an interval nor a floor means anything."""
+NOT_DISTRIBUTIONS = ("sign_hash", "iqm")
+"""Features that tell single samples apart, and by which no sets are compared."""
 MOST_DIMENSIONS = 64
 ROWS_A_DIMENSION = 10
 """Samples that a covariance needs for each dimension: with fewer the Fréchet distance is mostly its own bias."""

@@ -14,7 +14,7 @@ from . import drawing
 from .duplicate_scores import duplicate_scores
 from .floors import RESAMPLES, SPLITS, Beside, beside_floor, equal_rows, halving
 from .kernel import gaussian_test
-from .metrics import LEAST_ROWS, Metric, Taken, metrics_of, most_dimensions
+from .metrics import LEAST_ROWS, NOT_DISTRIBUTIONS, Metric, Taken, metrics_of, most_dimensions
 from .outliers import Outliers, find_outliers
 from .scaling import Scaling, check_same_features, fit_scaling
 
@@ -33,8 +33,6 @@ __all__ = ["MOST_ROWS", "set_scores"]
 
 MOST_ROWS = 2000
 """Rows of each set that a statistic takes, drawn by the seed: more would cost time by their square, and tell little."""
-_NOT_DISTRIBUTIONS = ("sign_hash", "iqm")
-"""Features that tell single samples apart, and by which no sets are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +94,7 @@ def set_scores(
         splits=splits,
         components={"morphometry": MORPHOMETRY} | dict(components or {}),
     )
-    names = [name for name in synthetic if name not in _NOT_DISTRIBUTIONS]
+    names = [name for name in synthetic if name not in NOT_DISTRIBUTIONS]
     for name in names:
         if reference is not None and name in reference:
             check_same_features(reference[name], synthetic[name])
@@ -109,7 +107,8 @@ def set_scores(
     found.scores += scores
     found.tables["duplicates"] = table
     found.tables["set"] = drawing.score_table(found.scores)
-    found.figures["set_ratios"] = drawing.ratio_bars(found.scores)
+    if (bars := drawing.ratio_bars(found.scores))["labels"]:
+        found.figures["set_ratios"] = bars
     if progress is not None:
         progress(len(names), len(names), "")
     return tuple(found.scores), found.tables, found.figures
@@ -151,10 +150,7 @@ def _features(found: _Found, synthetic: FeatureSet, reference: FeatureSet | None
 
 def _why_not(synthetic: FeatureSet, reference: FeatureSet | None, options: _Options) -> str:
     if reference is None:
-        return (
-            f"there is no reference with features {synthetic.feature_id}; give real samples and embed them by the same "
-            "extractor"
-        )
+        return "no real samples have these features; give a reference, whose volumes the same extractor can take"
     rows = equal_rows(len(synthetic), len(reference), options.most_rows)
     if rows < LEAST_ROWS:
         return (

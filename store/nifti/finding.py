@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Final
 from ...errors import FormatError, StoreNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["FoundScan", "find_scans", "is_bids", "scan_name"]
+__all__ = ["FoundScan", "find_scans", "is_bids", "scan_name", "without_label_maps"]
 
 _ENDINGS: Final = (".nii.gz", ".nii")
 _ENTITY: Final = r"(?:^|_){}-([A-Za-z0-9]+)(?=_|$)"
 _APART: Final = frozenset({"derivatives", "sourcedata", "code", "stimuli"})
 """Folders of a BIDS data set that hold no scans as they were taken."""
+_OF_AN_IMAGE: Final = r"(.+)_(?:label|labels|seg|dseg|mask)"
+"""How maps of an image are called beside it, by BIDS and by `voxpress export`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,27 @@ def find_scans(root: Path, *, pattern: str = "", suffix: str = "", derivatives: 
     if not kept:
         raise FormatError(_why_none(root, every, pattern, suffix))
     return kept
+
+
+def without_label_maps(scans: Sequence[FoundScan]) -> list[FoundScan]:
+    """Only the images: a file called ``7_label`` or ``sub-1_dseg`` maps ``7`` or ``sub-1_T1w`` beside it."""
+    images = [scan for scan in scans if not re.fullmatch(_OF_AN_IMAGE, scan.name)]
+    begun = {(_folder(scan), scan.name[:end]) for scan in images for end in _ends(scan.name)}
+
+    def is_map(scan: FoundScan) -> bool:
+        found = re.fullmatch(_OF_AN_IMAGE, scan.name)
+        return found is not None and (_folder(scan), found[1]) in begun
+
+    return [scan for scan in scans if not is_map(scan)]
+
+
+def _folder(scan: FoundScan) -> str:
+    return scan.relative.rpartition("/")[0]
+
+
+def _ends(name: str) -> list[int]:
+    """Where its parts end, as in ``sub-1`` and ``sub-1_T1w``."""
+    return [*(place for place, letter in enumerate(name) if letter == "_"), len(name)]
 
 
 def _files(root: Path) -> Iterator[str]:
