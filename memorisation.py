@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .errors import QualityError, StoreNotFoundError
-from .quality.audit import COPIES, audit_set
+from .errors import QualityError, StoreNotFoundError, VoxpressError
+from .quality.audit import COPIES, NO_TRAINING_SET, audit_set, is_model, open_kept
 from .quality.features.copy_dct import CopyDct
 from .quality.features.table import read_features
 from .quality.parts import Part, write_part
@@ -20,6 +20,7 @@ from .quality.quarantine import quarantine_of
 from .quality.reference import open_real, open_reference
 from .store import open as open_store
 from .store import write_atomic
+from .store.strict_yaml import MAX_BYTES, read_mapping
 from .store.threads import available_cpus
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from .quality.audit import Audit
     from .quality.features import FeatureSet
+    from .quality.reference import Reference
     from .store import Cohort
 
     AnyPath = str | os.PathLike[str]
@@ -38,6 +40,7 @@ __all__ = ["PAIRS_NAME", "QUARANTINE_NAME", "Audited", "audit"]
 PAIRS_NAME: Final = "pairs.parquet"
 QUARANTINE_NAME: Final = "quarantine.json"
 _CACHE: Final = "computed"
+_RECIPE: Final = "recipe.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +80,10 @@ def audit(
 
     Args:
         path: folder of the data set.
-        train: what its generator was trained on, as for `open_reference`; without it every score is NOT_RUN.
-        holdout: subjects that the generator never saw, of the same population, in the same form.
+        train: what its generator was trained on, as for `open_reference`, or the folder of a model of `voxpress train`,
+            which keeps what is needed; without it every score is NOT_RUN.
+        holdout: subjects that the generator never saw, of the same population, in the same form; by default those that
+            the model keeps.
         train_table: of the files, where `train` is a folder of them.
         holdout_table: the same of `holdout`.
         private: folder outside of the data set, for `pairs.parquet` (who is close to whom), `quarantine.json` (samples
@@ -100,8 +105,7 @@ def audit(
     cohort = open_store(path)
     folder = None if private is None else _private_folder(Path(private).expanduser(), cohort)
     synthetic = open_reference(path)
-    known = None if train is None else open_real(train, cohort, table=train_table, done="audited")
-    apart = None if holdout is None else open_real(holdout, cohort, table=holdout_table, done="audited")
+    known, apart = _real_sets(cohort, (train, train_table), (holdout, holdout_table))
     found = audit_set(
         synthetic,
         known,
@@ -112,6 +116,7 @@ def audit(
         cache=(_user_cache() if folder is None else folder) / _CACHE,
         workers=available_cpus() if workers is None else workers,
         tell=progress,
+        without=_reason_without_training(cohort),
     )
     part = Part(
         name="audit",
@@ -124,6 +129,45 @@ def audit(
     if folder is not None:
         _write_private(folder, cohort, found)
     return Audited(cohort=cohort, audit=found, part=part, private=folder)
+
+
+def _real_sets(
+    cohort: Cohort, train: tuple[AnyPath | None, AnyPath | None], holdout: tuple[AnyPath | None, AnyPath | None]
+) -> tuple[Reference | None, Reference | None]:
+    """The training set and the holdout, each given by a path and perhaps a table of its files."""
+    apart = None if holdout[0] is None else open_real(holdout[0], cohort, table=holdout[1], done="audited")
+    if train[0] is None:
+        return None, apart
+    if not is_model(train[0]):
+        return open_real(train[0], cohort, table=train[1], done="audited"), apart
+    if train[1] is not None:
+        msg = f"{train[0]} is a model, which keeps its own training set; leave the table of training files out"
+        raise QualityError(msg)
+    kept = open_kept(train[0])
+    return kept.train, kept.holdout if holdout[0] is None else apart
+
+
+def _reason_without_training(cohort: Cohort) -> str:
+    """What to do about a training set that was not given; of a model that keeps it, where it is."""
+    if cohort.manifest.lock.get("backend", {}).get("name") != "trained":
+        return NO_TRAINING_SET
+    weights = _weights_of(cohort)
+    where = "the folder of the model" if weights is None else weights
+    return (
+        "no training set was given, so nothing can be said about copies; the model that made the samples keeps what an "
+        f"audit needs: give it as the training set (--train {where})"
+    )
+
+
+def _weights_of(cohort: Cohort) -> str | None:
+    """Where the recipe says that the weights are; None if it cannot be read."""
+    try:
+        data = cohort.store.source.read_all(_RECIPE, most=MAX_BYTES)
+        backend = read_mapping(data.decode(errors="replace"), source="the recipe").get("backend")
+    except VoxpressError:
+        return None
+    weights = backend.get("weights") if isinstance(backend, dict) else None
+    return weights if isinstance(weights, str) else None
 
 
 def _vectors(cohort: Cohort) -> FeatureSet | None:

@@ -145,7 +145,7 @@ def test_a_data_set(tmp_path, family) -> None:
 def test_weights_that_are_nowhere(tmp_path) -> None:
     for weights, said in (
         (str(tmp_path / "none"), "must be the folder of the model's bundle"),
-        (str(tmp_path), r"holds no weights of the autoencoder, which are called models/autoencoder.pt"),
+        (str(tmp_path), r"holds no weights of the autoencoder, called models/autoencoder.pt"),
     ):
         with pytest.raises(RecipeError, match=said):
             tiny.backend("ldm", str(model("ldm")), weights=weights).fingerprint()
@@ -235,6 +235,22 @@ def test_slots_that_see_each_other_are_found_and_not_used(monkeypatch) -> None:
     with pytest.warns(RuntimeWarning, match="depends on its neighbours in a batch of 2"):
         assert backend.fingerprint()["micro_batch"] == "1"
     assert [digest(sample) for sample in backend.generate(orders(backend))] == wanted
+    loading._kept.clear()
+
+
+def test_a_slot_in_the_middle_that_is_another_is_found(monkeypatch) -> None:
+    right = fused_norm.GroupNormSilu.forward
+
+    def rounds_the_second_of_three(norm, x):
+        values = right(norm, x)
+        if len(values) == 3:
+            values[1] += 1e-6
+        return values
+
+    monkeypatch.setattr(fused_norm.GroupNormSilu, "forward", rounds_the_second_of_three)
+    loading._kept.clear()
+    with pytest.warns(RuntimeWarning, match="depends on its neighbours in a batch of 3"):
+        assert tiny.backend("ldm", str(model("ldm")), micro_batch=3).fingerprint()["micro_batch"] == "1"
     loading._kept.clear()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny_diffusion as tiny
 import torch
+from monai.networks.blocks import CrossAttentionBlock
 from torch import nn
 from torch.nn import functional
 
@@ -75,6 +76,18 @@ def test_attention_to_one_token() -> None:
         assert_near(predicted(changed, "ldm"), wanted)
         assert all(module.held is not None for module in changed.modules() if isinstance(module, OneTokenAttention))
     assert all(module.held is None for module in changed.modules() if isinstance(module, OneTokenAttention))
+
+
+@pytest.mark.parametrize("slots", [2, 3])
+def test_what_is_held_does_not_depend_on_the_slot(slots) -> None:
+    """With a context of six numbers, rows of a product round by their place."""
+    block = CrossAttentionBlock(hidden_size=16, num_heads=1, context_input_size=6)
+    block.to_v.weight.copy_(numbers(*block.to_v.weight.shape))
+    attention = OneTokenAttention(block)
+    network = nn.Sequential(attention)
+    with held_context(network, numbers(1, 1, 6, seed=4).repeat(slots, 1, 1)):
+        assert attention.held.shape == (slots, 1, 16)
+        assert all(torch.equal(row, attention.held[0]) for row in attention.held)
 
 
 def test_more_tokens_than_one_are_refused() -> None:

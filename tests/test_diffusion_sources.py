@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import tiny_diffusion as tiny
+import tiny_trained
 from huggingface_hub import constants
 from web_server import Answer, WebServer, part_of
 
 from voxpress.errors import RecipeError, RemoteError
 from voxpress.generation.backends.diffusion.model_card import ModelCard
-from voxpress.generation.backends.diffusion.sources import find_weights
+from voxpress.generation.backends.diffusion.sources import MEASURES_FILE, find_measures, find_weights
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NAMES = ("autoencoder", "unet")
@@ -71,6 +72,26 @@ def test_from_the_hub(hub, weights) -> None:
     assert [request for request in hub.log[asked:] if request.method == "GET"] == []  # nothing comes twice
 
 
+@pytest.mark.timeout(60)
+def test_a_trained_model_comes_with_its_card_and_its_measures(hub, tmp_path) -> None:
+    folder = tiny_trained.model()
+    hub.files = {
+        name: (folder / name).read_bytes()
+        for name in ("model.json", MEASURES_FILE, "models/autoencoder.safetensors", "models/unet.safetensors")
+    }
+    there, here = (tiny_trained.backend(place) for place in (f"org/brains@{COMMIT}", folder))
+    assert there.card == here.card
+    assert [request.method for request in hub.log if "safetensors" in request.path] == []  # not before they are needed
+    assert there.fingerprint() == here.fingerprint()
+
+
+def test_a_repository_without_a_card(hub) -> None:
+    with pytest.raises(RecipeError, match=r"org/brains holds no model card, called model\.json"):
+        tiny_trained.backend("org/brains")
+    with pytest.raises(RecipeError, match=r"holds no regression of its measures, called models/measures\.safetensors"):
+        find_measures("org/brains", card_with())
+
+
 def test_without_the_network_the_cache_is_used(hub, monkeypatch) -> None:
     found = find_weights("hub", card_with())
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -81,7 +102,7 @@ def test_without_the_network_the_cache_is_used(hub, monkeypatch) -> None:
 
 
 def test_what_the_hub_does_not_have(hub) -> None:
-    with pytest.raises(RecipeError, match=r"org/brains holds no weights of the autoencoder, which are called a\.pt"):
+    with pytest.raises(RecipeError, match=r"org/brains holds no weights of the autoencoder, called a\.pt"):
         find_weights("hub", card_with(files=["a.pt"]))
     with pytest.raises(RemoteError, match=r"does not give models/autoencoder\.pt of org/hearts"):
         find_weights("org/hearts", card_with())
@@ -103,7 +124,7 @@ def test_from_a_folder(tmp_path) -> None:
     flat = tmp_path / "models"
     assert find_weights(str(flat), card_with())["unet"] == flat / "unet.pt"
     (flat / "unet.pt").unlink()
-    with pytest.raises(RecipeError, match=r"holds no weights of the unet, which are called models/unet\.pt"):
+    with pytest.raises(RecipeError, match=r"holds no weights of the unet, called models/unet\.pt"):
         find_weights(str(tmp_path), card_with())
 
 

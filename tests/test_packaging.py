@@ -115,7 +115,7 @@ def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
 def test_backends_are_registered(settings: dict) -> None:
     """As declared; an installation from before has fewer."""
     backends = settings["project"]["entry-points"]["voxpress.backends"]
-    assert set(backends) == {"atlas", "ldm", "nv-rflow"}
+    assert set(backends) == {"atlas", "ldm", "nv-rflow", "trained"}
     for name, value in backends.items():
         assert EntryPoint(name, value, "voxpress.backends").load().name == name
 

@@ -56,7 +56,8 @@ def _audit(commands: Commands) -> None:
     parser = command(commands, "audit", text)
     add_path(parser)
     real = "a voxpress store, a folder of NIfTI files (skull-stripped as the samples are), or a table of their paths"
-    train = f"what the generator was trained on: {real}; without it, the audit is recorded as not run"
+    model = "the folder of a model of `voxpress train`, which keeps what is needed"
+    train = f"what the generator was trained on: {real}; or {model}; without it, the audit is recorded as not run"
     parser.add_argument("--train", metavar="REAL", help=train)
     holdout = "subjects whom it never saw, in the same forms; without them, training subjects are held against others"
     parser.add_argument("--holdout", metavar="REAL", help=holdout)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ...errors import QualityError
 from ..features.copy_dct import CopyDct
 from .closeness import Closeness, TrainingSet
 from .confirmation import MOST_HOLDOUT_PAIRS, Pair, confirmation_threshold, pair_correlations
 from .control import COPIES, planted_copies
 from .embedding import embedded
 from .findings import Findings
+from .kept import KeptReference
 from .outcome import Audit, Suspected, SuspectPair
 from .reporting import figures_of, notes_of, tables_of
 from .rules import LEVEL, people_for, rules_of
@@ -33,10 +35,14 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str, int, int], None]
 
-__all__ = ["NO_TRAINING_SET", "audit_set"]
+__all__ = ["NO_TRAINING_SET", "UNCONFIRMED", "audit_set"]
 
 NO_TRAINING_SET: Final = (
     "no training set was given, so nothing can be said about copies; give the volumes that the generator was trained on"
+)
+UNCONFIRMED: Final = (
+    "the scans of the training set are not within reach, only their vectors: no suspect was compared voxel by voxel; "
+    "audit where the scans are"
 )
 
 
@@ -67,6 +73,7 @@ def audit_set(
     cache: Path | None = None,
     workers: int = 1,
     tell: Tell | None = None,
+    without: str = NO_TRAINING_SET,
 ) -> Audit:
     """Audits a set of samples.
 
@@ -85,20 +92,20 @@ def audit_set(
         cache: private folder for what was computed from patients' volumes; None to keep nothing.
         workers: processes.
         tell: told of the stage, of volumes done and of all.
+        without: what is said where there is no `train`: why, and what to do.
 
     Raises:
         QualityError: too few subjects, a subject in both sets, or a volume that cannot be used; the message names it.
     """
     extractor = extractor or CopyDct()
     if train is None:
-        return Audit(scores=not_audited(NO_TRAINING_SET, extractor.feature_id))
+        return Audit(scores=not_audited(without, extractor.feature_id))
     check_sets(train, holdout)
     way = _Way(cache=cache, workers=workers, tell=tell)
     known = embedded(train, extractor, **way.options("training set"))
     training = TrainingSet(known, train.subjects, audit_space(known, extractor))
     apart = None if holdout is None else embedded(holdout, extractor, **way.options("holdout"))
-    planted = planted_copies(train, count=copies, seed=seed)
-    control = embedded(planted, extractor, **way.options("planted copies"))
+    control, kinds = _control(train, extractor, copies, seed, way)
     ours = vectors if vectors is not None else embedded(synthetic, extractor, **way.options("samples"))
     null = training.own_closeness() if apart is None else training.closeness(apart.values)
     people = people_for(training, None if apart is None else null, level=level, seed=seed)
@@ -106,7 +113,12 @@ def audit_set(
     found = training.closeness(ours.values, tell=way.options("neighbours")["tell"])
     suspects = np.flatnonzero(rules.flagged(found))
     apart_pairs = _Compared(volumes=train if holdout is None else holdout, found=null)
-    correlations, limit = _confirmed(_Compared(volumes=synthetic, found=found), apart_pairs, train, suspects, way)
+    unconfirmed = _unconfirmed(train, apart_pairs.volumes) if len(suspects) else ""
+    if unconfirmed:
+        correlations, limit = np.full(len(suspects), np.nan, np.float32), 1.0
+    else:
+        ours_pairs = _Compared(volumes=synthetic, found=found)
+        correlations, limit = _confirmed(ours_pairs, apart_pairs, _scans_of(train), suspects, way)
     findings = Findings(
         feature_id=extractor.feature_id,
         rules=rules,
@@ -115,10 +127,11 @@ def audit_set(
         held_out=holdout is not None,
         calibrated_on=len(people),
         planted=training.closeness(control.values),
-        kinds=planted.kinds,
+        kinds=kinds,
         suspects=suspects,
         correlations=correlations,
         limit=limit,
+        unconfirmed=unconfirmed,
         whole=whole_set(training, found, null, ours, apart, seed=seed),
         train_volumes=len(train),
     )
@@ -133,6 +146,37 @@ def audit_set(
         pairs=_pairs(synthetic, train, findings),
         notes=notes_of(findings),
     )
+
+
+def _control(
+    train: Reference, extractor: CopyExtractor, copies: int, seed: int, way: _Way
+) -> tuple[FeatureSet, tuple[str, ...]]:
+    """Vectors of planted copies and how each was made: those that are kept, or new ones of the scans."""
+    if isinstance(train, KeptReference):
+        kept = train.control
+        is_same = kept is not None and (len(kept.kinds), kept.seed) == (copies, seed)
+        if kept is not None and is_same and kept.vectors.feature_id == extractor.feature_id:
+            return kept.vectors, kept.kinds
+        if kept is not None and train.scans is None:
+            msg = (
+                f"{train.source} has a control of {len(kept.kinds)} planted copies of the seed {kept.seed}, and "
+                f"{copies} of the seed {seed} need scans: ask for the former; {train.missing}"
+            )
+            raise QualityError(msg)
+        train = train.readable()
+    planted = planted_copies(train, count=copies, seed=seed)
+    return embedded(planted, extractor, **way.options("planted copies")), planted.kinds
+
+
+def _scans_of(reference: Reference) -> Reference:
+    return reference.readable() if isinstance(reference, KeptReference) else reference
+
+
+def _unconfirmed(*references: Reference) -> str:
+    """Why suspects cannot be held against scans; empty where they can. It is published, so it names no place."""
+    if any(isinstance(each, KeptReference) and each.scans is None for each in references):
+        return UNCONFIRMED
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +198,7 @@ def _confirmed(
     if not len(suspects):
         return np.empty(0, np.float32), 1.0
     closest = np.argsort(people.found.distance, kind="stable")[:MOST_HOLDOUT_PAIRS]
-    usual = pair_correlations(people.volumes, train, people.pairs(closest), **way.options("held-out pairs"))
+    usual = pair_correlations(_scans_of(people.volumes), train, people.pairs(closest), **way.options("held-out pairs"))
     ours = pair_correlations(samples.volumes, train, samples.pairs(suspects), **way.options("suspects"))
     return ours, confirmation_threshold(usual)
 
@@ -173,7 +217,7 @@ def _pairs(synthetic: Reference, train: Reference, findings: Findings) -> tuple[
             p_distance=float(p_distance[row]),
             p_ratio=float(p_ratio[row]),
             hash_bits=int(found.hash_bits[row]),
-            correlation=float(correlation),
+            correlation=None if np.isnan(correlation) else float(correlation),
             rules=tuple(name for name, flagged in flags.items() if flagged[row]),
         )
         for row, correlation in zip(findings.suspects.tolist(), findings.correlations.tolist(), strict=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import QualityError
 from ..features.feature_set import FeatureSet
+from .kept import KeptReference
 from .kept_rows import rows_of
 
 if TYPE_CHECKING:
@@ -40,8 +41,13 @@ def embedded(
         tell: told of volumes done and of all.
 
     Raises:
-        QualityError: a volume cannot be embedded (not finite, empty, constant); the message names it.
+        QualityError: a volume cannot be embedded (not finite, empty, constant); the message names it. Or vectors are
+            kept in place of the volumes, and they are of another extractor.
     """
+    if isinstance(reference, KeptReference):
+        if reference.vectors.feature_id == extractor.feature_id:
+            return reference.vectors
+        reference = reference.readable()
     work = _Embedding(reference=reference, extractor=extractor)
     values = rows_of(work, cache, workers=workers, tell=tell)
     return FeatureSet(name=extractor.name, feature_id=extractor.feature_id, ids=reference.ids, values=values)

@@ -31,8 +31,9 @@ class Findings:
         calibrated_on: people whom the rules are calibrated on.
         kinds: of the planted copies.
         suspects: rows of samples that a rule refuses.
-        correlations: of each of them with its training volume after rigid alignment.
+        correlations: of each of them with its training volume after rigid alignment; NaN where it was not computed.
         limit: correlation that held-out subjects do not have with theirs.
+        unconfirmed: why no suspect was compared with scans; empty where they were, or where there is none.
         whole: statistics of the whole set.
         train_volumes: how many there are.
     """
@@ -48,6 +49,7 @@ class Findings:
     suspects: NDArray[np.int64]
     correlations: NDArray[np.float32]
     limit: float
+    unconfirmed: str
     whole: WholeSet
     train_volumes: int
 

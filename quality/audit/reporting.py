@@ -65,6 +65,8 @@ def notes_of(findings: Findings) -> tuple[str, ...]:
             f"The rules are calibrated on {findings.calibrated_on} people, {rule.needed} are needed. What is closer "
             f"than the closest of them is refused, by chance {rule.attained:.2%} for each of distance and ratio."
         )
+    if findings.unconfirmed:
+        notes.append(f"Suspects are not confirmed: {findings.unconfirmed}.")
     return tuple(notes)
 
 

@@ -81,10 +81,15 @@ def _shares(findings: Findings) -> list[Score]:
     """Of samples that are suspect, of those that are confirmed, and of training volumes that they are close to."""
     samples, suspects = len(findings.samples), len(findings.suspects)
     confirmed = int(np.count_nonzero(findings.correlations > findings.limit))
+    share_confirmed = _share("audit.confirmed_share", confirmed, samples, findings, "synthetic")
+    if findings.unconfirmed:
+        share_confirmed = not_run(
+            share_confirmed.id, findings.unconfirmed, feature_id=findings.feature_id, n=share_confirmed.n
+        )
     whom = len(np.unique(findings.samples.row[findings.suspects]))
     return [
         _share("audit.flagged_share", suspects, samples, findings, "synthetic"),
-        _share("audit.confirmed_share", confirmed, samples, findings, "synthetic"),
+        share_confirmed,
         _share("audit.extractable_share", whom, findings.train_volumes, findings, "train"),
     ]
 

@@ -1,7 +1,7 @@
-"""Latent diffusion backends: `ldm` and `nv-rflow`. Weights come at run time; see ``docs/diffusion.md``."""
+"""Latent diffusion backends: `ldm`, `nv-rflow` and `trained`. Weights come at run time; see ``docs/diffusion.md``."""
 
 from __future__ import annotations
 
-from .backend import LdmBackend, NvRflowBackend
+from .backend import LdmBackend, NvRflowBackend, TrainedBackend
 
-__all__ = ["LdmBackend", "NvRflowBackend"]
+__all__ = ["LdmBackend", "NvRflowBackend", "TrainedBackend"]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .conditioning import both_ways, encode
+from .conditioning import both_ways, encode, flagged, guided, with_null
 from .fast.decoding import MOST_AT_ONCE, decode, needs_windows
 from .fast.host_ring import HostRing
 from .fast.one_token_attention import held_context
 from .fast.quantise import to_lattice
 from .maisi import Maisi, maisi_inputs
 from .noise import initial_noise, step_noise
+from .packing import depth_to_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +60,7 @@ class Engine:
         micro_batch: slots.
         guidance: scale.
         device: of the networks.
+        calibrate: numbers are asked for by their calibration curves.
     """
 
     def __init__(
@@ -71,9 +73,11 @@ class Engine:
         micro_batch: int,
         guidance: float,
         device: torch.device,
+        calibrate: bool = True,
     ) -> None:
         self.card, self.networks, self.solver, self.grid = card, networks, solver, grid
         self.micro_batch, self.guidance, self.device = micro_batch, guidance, device
+        self.calibrate = calibrate
         self.decode_batch = min(micro_batch, MOST_AT_ONCE)
         self.sides = tuple(side // card.latent.factor for side in grid.shape)
         if needs_windows(card.decoding, self.sides):
@@ -127,13 +131,23 @@ class Engine:
                 name: each.to(self.device) for name, each in maisi_inputs(cards, rows, self.grid.spacing_mm).items()
             }
             return Maisi(unet=self.networks.unet, inputs=inputs, guidance=self.guidance), nullcontext()
-        vector = torch.tensor([[encode(card, row[card.name]) for card in cards] for row in rows], device=self.device)
-        return both_ways(self.networks.unet, vector), held_context(self.networks.unet, vector[:, None, :])
+        vector = torch.tensor([self._vector(row) for row in rows], device=self.device)
+        asked = with_null(vector) if self.guidance else vector
+        predict = both_ways(self.networks.unet, asked)
+        held = held_context(self.networks.unet, asked[:, None, :]) if cards else nullcontext()
+        return (guided(predict, self.guidance) if self.guidance else predict), held
 
     def lattice(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Decodes and rounds exactly `decode_batch` latents; see `to_lattice`."""
         decoded = decode(self.networks.autoencoder, latents / self.networks.scale_factor, self.card.decoding)
+        decoded = depth_to_space(decoded, self.card.latent.packing)
         return to_lattice(decoded, self.card.image, self.card.affine.flip)
+
+    def _vector(self, row: Mapping[str, float | str]) -> list[float]:
+        cards = self.card.conditions
+        if self.card.conditioning == "flagged":
+            return flagged(cards, row, calibrate=self.calibrate)
+        return [encode(card, row[card.name]) for card in cards]
 
     def _receive(self, real: int) -> Iterator[tuple[NDArray[np.int16], bool]]:
         batch, finite = self._ring.receive()

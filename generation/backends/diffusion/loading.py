@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ....errors import RecipeError
+from ....errors import GenerationError, RecipeError
 from .device import device_fingerprint, find_device, out_of_memory, same_bits
 from .engine import Engine, Networks
 from .fast import make_fast
 from .fast.decoding import needs_windows
+from .measurer import Measurer, pooled_shape
 from .networks import build_network
 from .self_test import TOLERANCE, compare_engines, is_slot_invariant
 from .solvers import solver_of
-from .sources import find_weights
+from .sources import find_measures, find_weights
 from .weights import check_digests, hash_weights, load_into, read_checkpoint
 
 if TYPE_CHECKING:
@@ -53,13 +54,15 @@ class Plan:
     device: str
     path: str
     threads: int
+    calibrate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
-    """An engine, and what the lock says of it."""
+    """An engine, the regression of the model's own measures if it has any, and what the lock says of them."""
 
     engine: Engine
+    measurer: Measurer | None
     fingerprint: Mapping[str, str]
 
 
@@ -77,7 +80,7 @@ def plan_of(options: DiffusionOptions, card: ModelCard, grid: Grid) -> Plan:
         raise RecipeError(msg)
     cuda = find_device(options.device).type == "cuda"
     guidance = card.guidance if options.guidance is None else options.guidance
-    if guidance and not any(condition.input == "class" for condition in card.conditions):
+    if guidance and not card.takes_guidance:
         msg = f"backend.guidance: must be 0 for {card.name!r}, which was not trained for guidance, got {guidance:g}"
         raise RecipeError(msg)
     return Plan(
@@ -92,6 +95,7 @@ def plan_of(options: DiffusionOptions, card: ModelCard, grid: Grid) -> Plan:
         device=options.device,
         path=options.path,
         threads=options.threads,
+        calibrate=options.calibrate,
     )
 
 
@@ -115,19 +119,21 @@ def load_engine(plan: Plan) -> Loaded:
 def _load(plan: Plan) -> Loaded:
     device = find_device(plan.device)
     paths = find_weights(plan.weights, plan.card)
-    digests = {name: hash_weights(path) for name, path in paths.items()}
-    for name, path in paths.items():
+    measures = find_measures(plan.weights, plan.card) if plan.card.measures else None
+    digests = {name: hash_weights(path) for name, path in {**paths, **_named(measures)}.items()}
+    for name, path in {**paths, **_named(measures)}.items():
         pinned = dict(plan.sha256).get(name)
-        known = plan.card.networks.autoencoder.digests if name == "autoencoder" else plan.card.networks.unet.digests
-        check_digests(path, digests[name], {"sha256": pinned} if pinned else known)
+        check_digests(path, digests[name], {"sha256": pinned} if pinned else _known_digests(plan.card, name))
+    measurer = None if measures is None else _read_measurer(measures, plan)
     with same_bits(device, plan.threads), out_of_memory(device, plan.micro_batch):
         engine, plan = _tried(plan, paths, device)
     return Loaded(
         engine=engine,
+        measurer=measurer,
         fingerprint={
             "model": plan.card.name,
             "model_card_sha256": plan.card.sha256,
-            **{f"weights_{name}_sha256": each.sha256 for name, each in digests.items()},
+            **{_digest_field(name): each.sha256 for name, each in digests.items()},
             "weights_licence": plan.card.licence.name,
             "weights_licence_link": plan.card.licence.link,
             "weights_commercial_use": "yes" if plan.card.licence.commercial else "no",
@@ -139,9 +145,51 @@ def _load(plan: Plan) -> Loaded:
             "decode_batch": str(engine.decode_batch),
             "precision": plan.precision,
             "path": plan.path,
+            **_of_training(plan),
             **device_fingerprint(device, plan.threads),
         },
     )
+
+
+def _named(measures: Path | None) -> dict[str, Path]:
+    return {} if measures is None else {"measures": measures}
+
+
+def _digest_field(name: str) -> str:
+    return "measures_sha256" if name == "measures" else f"weights_{name}_sha256"
+
+
+def _known_digests(card: ModelCard, name: str) -> Mapping[Any, str]:
+    if name == "measures":
+        return {"sha256": card.measures_sha256} if card.measures_sha256 else {}
+    return card.networks.autoencoder.digests if name == "autoencoder" else card.networks.unet.digests
+
+
+def _of_training(plan: Plan) -> dict[str, str]:
+    """What the lock says of a trained model only, so that the locks of others stay what they were."""
+    told = {}
+    if any(condition.calibration for condition in plan.card.conditions):
+        told["calibrate"] = "yes" if plan.calibrate else "no"
+    if isinstance(data := plan.card.training.get("training_data"), str):
+        told["training_data"] = data
+    return told
+
+
+def _read_measurer(path: Path, plan: Plan) -> Measurer:
+    tensors = read_checkpoint(path).tensors
+    if tensors.keys() != {"weights", "bias", "mean"}:
+        msg = f"{path} must hold weights, bias and mean, holds {', '.join(sorted(tensors)[:5])}; give the model's own"
+        raise GenerationError(msg)
+    try:
+        return Measurer(
+            names=tuple(measure.name for measure in plan.card.measures),
+            **{name: tensor.numpy() for name, tensor in tensors.items()},
+            pooled_shape=pooled_shape(plan.grid.shape),
+            card=plan.card.image,
+        )
+    except ValueError as error:
+        msg = f"the measures in {path} are not of this model: {error}; give the model's own"
+        raise GenerationError(msg) from error
 
 
 def _tried(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> tuple[Engine, Plan]:
@@ -186,7 +234,7 @@ def _engine(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> Engi
         )
         raise RecipeError(msg)
     if plan.path == "fast":
-        make_fast(unet, autoencoder, precision=plan.precision, one_token=card.conditioning == "cross-and-concat")
+        make_fast(unet, autoencoder, precision=plan.precision, one_token=card.conditioning != "maisi")
     elif plan.precision == "bf16":
         msg = "backend.precision: the plain path is float32 only; say fp32, or path: fast"
         raise RecipeError(msg)
@@ -199,6 +247,7 @@ def _engine(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> Engi
         micro_batch=plan.micro_batch,
         guidance=plan.guidance,
         device=device,
+        calibrate=plan.calibrate,
     )
 
 
@@ -218,6 +267,7 @@ def _for_test(engine: Engine) -> Engine:
         micro_batch=engine.micro_batch,
         guidance=engine.guidance,
         device=engine.device,
+        calibrate=engine.calibrate,
     )
 
 

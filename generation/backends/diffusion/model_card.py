@@ -1,4 +1,4 @@
-"""Model cards: what voxpress must know of a published model to run it, as inert JSON.
+"""Model cards: what voxpress must know of a model, published or trained, to run it, as inert JSON.
 
 Nothing from a model's own bundle is evaluated or imported: bundles hold Python expressions and scripts. A card names a
 class from a list of four, its arguments as plain data, the scheduler, the conditions with their units and ranges, the
@@ -9,37 +9,45 @@ from __future__ import annotations
 
 import hashlib
 from importlib import resources
-from pathlib import Path
-from typing import Any, Literal
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ....errors import RecipeError
 from ...names import did_you_mean, listed
+from .measures import MEASURES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "ConditionCard",
     "GridCard",
     "ImageCard",
+    "MeasureCard",
     "ModelCard",
     "NetworkCard",
     "ScheduleCard",
     "known_models",
     "load_card",
+    "vector_length",
 ]
 
 _MOST_BYTES = 2**20
+_FEWEST_CALIBRATION_PAIRS = 2
 _Triple = tuple[float, float, float]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class LicenceCard(_Strict):
     """Licence of the weights; `commercial` says whether they may be used commercially."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}$")
     link: str
     commercial: bool
 
@@ -63,6 +71,17 @@ class NetworkCard(_Strict):
     hub: str | None = None
     digests: dict[Literal["sha256", "md5"], str] = {}
 
+    @field_validator("files")
+    @classmethod
+    def _check_files(cls, files: tuple[str, ...]) -> tuple[str, ...]:
+        """A card that came with its weights must not reach for other files of the machine."""
+        for file in files:
+            path = PurePosixPath(file)
+            if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in file:
+                msg = f"must be a path within the bundle, got {file!r}"
+                raise ValueError(msg)
+        return files
+
 
 class NetworksCard(_Strict):
     """The two networks of a latent diffusion model."""
@@ -76,13 +95,22 @@ class LatentCard(_Strict):
 
     Attributes:
         channels: of a latent.
-        factor: voxels a side that one latent point stands for.
+        factor: voxels a side that one latent point stands for, those of `packing` included.
         scale_factor: latents are divided by it before they are decoded; None where the UNet's checkpoint has it.
+        packing: voxels a side that are one point of the autoencoder, with a channel for each of them; see `packing`.
     """
 
     channels: int = Field(ge=1)
     factor: int = Field(ge=1)
     scale_factor: float | None
+    packing: int = Field(default=1, ge=1, le=8)
+
+    @model_validator(mode="after")
+    def _check(self) -> LatentCard:
+        if self.factor % self.packing:
+            msg = f"factor counts packing, so it must be a multiple of {self.packing}, got {self.factor}"
+            raise ValueError(msg)
+        return self
 
 
 class ScheduleCard(_Strict):
@@ -97,7 +125,7 @@ class ScheduleCard(_Strict):
     """
 
     kind: Literal["scaled_linear", "rectified-flow"]
-    steps: int = Field(ge=2)
+    steps: int = Field(ge=2, le=100_000)
     beta_start: float | None = None
     beta_end: float | None = None
     base_voxels: int | None = None
@@ -121,8 +149,9 @@ class ConditionCard(_Strict):
     Attributes:
         name, kind, unit, decimals, default, meaning: as of `backend.Condition`.
         low, high: of a number, in its unit: what the network gets as 0 and as 1, the ends of the training range.
-        choices: of a category: value → what the network gets.
+        choices: of a category: value → what the network gets; with `flagged`, its place among them.
         input: where it goes: into the vector, or one of the inputs of the MAISI networks.
+        calibration: of a number, in its unit: (asked of the network, what came out on average), both increasing.
     """
 
     name: str
@@ -135,6 +164,7 @@ class ConditionCard(_Strict):
     choices: dict[str, float] = {}
     default: Any
     input: Literal["vector", "class", "top-region", "bottom-region"] = "vector"
+    calibration: tuple[tuple[float, float], ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> ConditionCard:
@@ -142,7 +172,32 @@ class ConditionCard(_Strict):
         if number != (self.low is not None and self.high is not None) or number == bool(self.choices):
             msg = "a number has low and high, a category has choices"
             raise ValueError(msg)
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            msg = f"low must be below high, got {self.low:g} and {self.high:g}"
+            raise ValueError(msg)
+        if self.calibration and not (number and _increases(self.calibration)):
+            msg = "calibration belongs to a number, and needs at least 2 pairs that increase in both"
+            raise ValueError(msg)
         return self
+
+
+class MeasureCard(_Strict):
+    """A measure of the image that answers a condition: a linear regression on pooled voxels, see `measurer`.
+
+    Attributes:
+        name: of the condition, a number.
+        unit, meaning: as of `backend.Measure`.
+        r: correlation with the truth in real images that neither the regression nor the networks have seen.
+        mae: mean absolute error there, in its unit.
+        validated_on: how many images that were.
+    """
+
+    name: str
+    unit: str = ""
+    meaning: str
+    r: float = Field(ge=-1, le=1)
+    mae: float = Field(ge=0)
+    validated_on: int = Field(ge=1)
 
 
 class ImageCard(_Strict):
@@ -199,11 +254,22 @@ class AffineCard(_Strict):
 
 
 class ModelCard(_Strict):
-    """One published model; see the parts."""
+    """One model, published or trained; see the parts.
+
+    Attributes:
+        conditioning: `cross-and-concat`: one number a condition, as the only token of the cross-attention and as
+            constant channels; `flagged`: likewise, with `[x, 1]` for a number and one of k for a category, so that all
+            zeros says that there are no conditions; `maisi`: inputs of NV-Generate's networks.
+        condition_dropout: share of the steps of training in which there were no conditions.
+        measures: of the image, by a regression that was fitted to training images.
+        measures_sha256: of its file; empty where it is not pinned.
+        training: what the training tells of itself. `training_data`, the name and the manifest digest of the data set,
+            goes into the lock; nothing else of it is interpreted.
+    """
 
     format: Literal[1]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
-    family: Literal["ldm", "nv-rflow"]
+    family: Literal["ldm", "nv-rflow", "trained"]
     title: str
     source: str
     licence: LicenceCard
@@ -211,15 +277,40 @@ class ModelCard(_Strict):
     latent: LatentCard
     schedule: ScheduleCard
     preset: str
-    conditioning: Literal["cross-and-concat", "maisi"]
+    conditioning: Literal["cross-and-concat", "flagged", "maisi"]
+    condition_dropout: float = Field(default=0.0, ge=0, lt=1)
     guidance: float = Field(default=0.0, ge=0)
     conditions: tuple[ConditionCard, ...]
+    measures: tuple[MeasureCard, ...] = ()
+    measures_sha256: str = ""
     image: ImageCard
     decoding: DecodingCard
     grid: GridCard
     affine: AffineCard
     findings_by_design: tuple[str, ...] = ()
+    training: dict[str, Any] = {}
     sha256: str = ""
+
+    @property
+    def takes_guidance(self) -> bool:
+        """Whether the network was trained without conditions too, which guidance leads away from."""
+        if self.conditioning == "flagged":
+            return self.condition_dropout > 0 and bool(self.conditions)
+        return any(condition.input == "class" for condition in self.conditions)
+
+    @model_validator(mode="after")
+    def _check(self) -> ModelCard:
+        problem = _problem_of_conditions(self) or _problem_of_measures(self)
+        if not problem and self.conditioning == "flagged":
+            problem = _problem_of_flagged(self)
+        if problem:
+            raise ValueError(problem)
+        return self
+
+
+def vector_length(conditions: Sequence[ConditionCard]) -> int:
+    """Numbers of a vector of `flagged` conditions: two for a number, one for each choice of a category."""
+    return sum(2 if card.kind == "number" else len(card.choices) for card in conditions)
 
 
 def known_models(family: str) -> tuple[str, ...]:
@@ -243,8 +334,9 @@ def load_card(model: str, family: str) -> ModelCard:
     else:
         names = known_models(family)
         if model not in names:
+            known = f"{listed(names)}, or " if names else ""
             msg = (
-                f"backend.model: must be {listed(names)}, or the path of a model card (.json), got {model!r}"
+                f"backend.model: must be {known}the path of a model card (.json), got {model!r}"
                 f"{did_you_mean(model, names)}"
             )
             raise RecipeError(msg)
@@ -253,6 +345,52 @@ def load_card(model: str, family: str) -> ModelCard:
         msg = f"backend.model: must be of the family {family!r}, got {card.name!r} of {card.family!r}"
         raise RecipeError(msg)
     return card
+
+
+def _increases(pairs: Sequence[tuple[float, float]]) -> bool:
+    return len(pairs) >= _FEWEST_CALIBRATION_PAIRS and all(a < c and b < d for (a, b), (c, d) in pairwise(pairs))
+
+
+def _problem_of_conditions(card: ModelCard) -> str:
+    names = [condition.name for condition in card.conditions]
+    if len(set(names)) != len(names):
+        return "conditions must have a name of their own each"
+    if card.conditioning != "flagged" and any(condition.calibration for condition in card.conditions):
+        return "calibration goes with the conditioning flagged"
+    return ""
+
+
+def _problem_of_measures(card: ModelCard) -> str:
+    numbers = {condition.name for condition in card.conditions if condition.kind == "number"}
+    names = [measure.name for measure in card.measures]
+    if len(set(names)) != len(names) or not set(names) <= numbers:
+        return f"measures must answer conditions that are numbers, each at most once, got {', '.join(names)}"
+    if taken := sorted(set(names) & {measure.name for measure in MEASURES}):
+        return f"measures must not have a name that every diffusion backend uses for its own, got {', '.join(taken)}"
+    return ""
+
+
+def _problem_of_flagged(card: ModelCard) -> str:
+    for condition in card.conditions:
+        if condition.input != "vector":
+            return f"the condition {condition.name} must go into the vector, got {condition.input}"
+        if condition.kind == "category" and sorted(condition.choices.values()) != list(range(len(condition.choices))):
+            return f"the choices of {condition.name} must be numbered from 0, got {condition.choices}"
+    if card.networks.unet.kind != "DiffusionModelUNet":
+        return f"networks.unet.kind must be DiffusionModelUNet for flagged conditions, got {card.networks.unet.kind}"
+    length, unet = vector_length(card.conditions), card.networks.unet.arguments
+    wanted = {"in_channels": card.latent.channels + length, "out_channels": card.latent.channels}
+    wanted |= {"with_conditioning": length > 0} | ({"cross_attention_dim": length} if length else {})
+    for name, value in wanted.items():
+        if unet.get(name, False) != value:
+            return f"networks.unet.arguments.{name} must be {value} for these conditions, got {unet.get(name)}"
+    volumes = card.latent.packing**3
+    autoencoder = card.networks.autoencoder.arguments
+    wanted = {"in_channels": volumes, "out_channels": volumes, "latent_channels": card.latent.channels}
+    for name, value in wanted.items():
+        if autoencoder.get(name) != value:
+            return f"networks.autoencoder.arguments.{name} must be {value}, got {autoencoder.get(name)}"
+    return ""
 
 
 def _folder() -> Any:

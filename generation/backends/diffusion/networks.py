@@ -1,4 +1,4 @@
-"""Builds the networks of a model card from MONAI, without weights and without random numbers."""
+"""Builds the networks of a model card from MONAI: without weights to load them, or with fresh ones to train them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ....errors import RecipeError
 if TYPE_CHECKING:
     from .model_card import NetworkCard
 
-__all__ = ["build_network", "count_parameters"]
+__all__ = ["build_network", "count_parameters", "new_network"]
 
 _PLAIN: Final[dict[str, dict[str, Any]]] = {
     "AutoencoderKL": {"use_flash_attention": False},
@@ -31,10 +31,40 @@ def build_network(card: NetworkCard) -> torch.nn.Module:
     Raises:
         RecipeError: the class does not take the arguments, or has another number of parameters than the card says.
     """
+    with torch.device("meta"):
+        network = _made(card)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def new_network(card: NetworkCard, seed: int) -> torch.nn.Module:
+    """The network of a card on the CPU with fresh weights, in training mode: the same ones for the same seed.
+
+    Weights are drawn as MONAI and PyTorch do, the last layers at 0 where MONAI has them so. The state of PyTorch's
+    generator is as before afterwards.
+
+    Args:
+        card: of the network.
+        seed: of the weights.
+
+    Raises:
+        RecipeError: as `build_network`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        # that of the CPU alone: torch.manual_seed would change those of all GPUs as well
+        torch.default_generator.manual_seed(seed)
+        return _made(card).train()
+
+
+def count_parameters(network: torch.nn.Module) -> int:
+    """Numbers in all weights and biases."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _made(card: NetworkCard) -> torch.nn.Module:
     try:
-        with torch.device("meta"):
-            network: torch.nn.Module = _class_of(card.kind)(**{**card.arguments, **_PLAIN[card.kind]})
-    except (TypeError, ValueError) as error:
+        network: torch.nn.Module = _class_of(card.kind)(**{**card.arguments, **_PLAIN[card.kind]})
+    # whatever nonsense of a card meets first in MONAI or PyTorch
+    except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AssertionError) as error:
         msg = f"backend.model: MONAI's {card.kind} refuses the arguments of the model card: {error}; correct the card"
         raise RecipeError(msg) from error
     count = count_parameters(network)
@@ -44,12 +74,7 @@ def build_network(card: NetworkCard) -> torch.nn.Module:
             f"says {card.parameters:,}; correct the card, or install the MONAI that it was written for"
         )
         raise RecipeError(msg)
-    return network.eval().requires_grad_(requires_grad=False)
-
-
-def count_parameters(network: torch.nn.Module) -> int:
-    """Numbers in all weights and biases."""
-    return sum(parameter.numel() for parameter in network.parameters())
+    return network
 
 
 def _class_of(kind: str) -> Any:

@@ -21,7 +21,8 @@ class DiffusionOptions(BaseModel):
     Attributes:
         model: name of a model that voxpress knows, or the path of a model card.
         weights: folder of the bundle, or a repository on the Hub, or ``hub``; needed to make or to verify anything.
-        sha256: network → digest that its file must have, in place of what the card knows of the published one.
+        sha256: network, or `measures` → digest that its file must have, in place of what the card knows of the
+            published one.
         preset: solver and number of steps.
         guidance: scale of classifier-free guidance, for models that have it.
         micro_batch: samples that are computed together. Always so many: fewer are filled up, so that a sample does not
@@ -31,6 +32,7 @@ class DiffusionOptions(BaseModel):
         path: `plain` leaves MONAI's networks as they are.
         threads: of the CPU; they can change the last bit, so they are part of the fingerprint.
         extrapolate: numbers may be ordered outside the range of training.
+        calibrate: numbers are asked of a trained model by its calibration curve, where it has one.
         any_field_of_view: a field of view far from all that the model was trained on is taken.
     """
 
@@ -38,7 +40,7 @@ class DiffusionOptions(BaseModel):
 
     model: str | None = None
     weights: str | None = None
-    sha256: dict[Literal["autoencoder", "unet"], str] = {}
+    sha256: dict[Literal["autoencoder", "unet", "measures"], str] = {}
     preset: str | None = None
     guidance: float | None = Field(default=None, ge=0, le=100)
     micro_batch: StrictInt | None = Field(default=None, ge=1, le=256)
@@ -47,6 +49,7 @@ class DiffusionOptions(BaseModel):
     path: Literal["fast", "plain"] = "fast"
     threads: StrictInt = Field(default=1, ge=1, le=1024)
     extrapolate: StrictBool = False
+    calibrate: StrictBool = True
     any_field_of_view: StrictBool = False
 
 

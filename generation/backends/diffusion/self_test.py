@@ -60,7 +60,11 @@ def compare_engines(made: Engine, plain: Engine, conditions: Mapping[str, float 
 
 
 def is_slot_invariant(engine: Engine, conditions: Mapping[str, float | str]) -> bool:
-    """Whether a latent and an image have the same bits in the first slot and in the last, beside other neighbours."""
+    """Whether a sample has the same bits wherever it is.
+
+    That is a latent in every slot of a batch, and it and its image in the first slot and in the last, beside other
+    neighbours.
+    """
     if engine.micro_batch == 1:
         return True
     one, *others = (Order(index=i, attempt=0, seed=i + 1, conditions=conditions) for i in range(2 * engine.micro_batch))
@@ -73,7 +77,9 @@ def is_slot_invariant(engine: Engine, conditions: Mapping[str, float | str]) -> 
         chosen = latents[: engine.decode_batch] if slot == 0 else latents[-engine.decode_batch :]
         made.append((predicted[slot], engine.lattice(chosen)[0][slot]))
     (a, b), (c, d) = made
-    return bool(torch.equal(a, c) and torch.equal(b, d))
+    alike = [one] * engine.micro_batch
+    everywhere = _predict(engine, _latents(engine, alike), alike)
+    return bool(torch.equal(a, c) and torch.equal(b, d) and all(torch.equal(a, each) for each in everywhere))
 
 
 def _latents(engine: Engine, orders: list[Order]) -> torch.Tensor:

@@ -60,10 +60,11 @@ def use_one_token(unet: nn.Module) -> int:
 
 @contextmanager
 def held_context(unet: nn.Module, context: torch.Tensor) -> Iterator[None]:
-    """Within it, the network takes this context for granted and looks at no other."""
+    """Within it, the network takes this context, `(B, 1, k)`, for granted and looks at no other."""
     attentions = [module for module in unet.modules() if isinstance(module, OneTokenAttention)]
     for attention in attentions:
-        attention.held = attention.value(context)
+        # row by row: products of small matrices round a row by its place, for some numbers of columns
+        attention.held = torch.cat([attention.value(row) for row in context[:, None]])
     try:
         yield
     finally:
