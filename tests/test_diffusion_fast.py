@@ -14,9 +14,10 @@ from torch.nn import functional
 from voxpress.generation.backends.diffusion.fast import make_fast
 from voxpress.generation.backends.diffusion.fast.decoding import decode, needs_windows
 from voxpress.generation.backends.diffusion.fast.folded_upsample import FoldedConv, FoldedUpsample, fold_upsampling
-from voxpress.generation.backends.diffusion.fast.fused_norm import GroupNormSilu, fuse_norms, normalise_silu
+from voxpress.generation.backends.diffusion.fast.fused_norm import FusedNorm, add_biased, fuse_norms
 from voxpress.generation.backends.diffusion.fast.host_ring import HostRing
-from voxpress.generation.backends.diffusion.fast.low_precision import Float32Island, to_precision
+from voxpress.generation.backends.diffusion.fast.low_precision import to_precision
+from voxpress.generation.backends.diffusion.fast.narrow_conv import NarrowConv
 from voxpress.generation.backends.diffusion.fast.one_token_attention import (
     OneTokenAttention,
     held_context,
@@ -127,25 +128,29 @@ def test_fused_norms(family) -> None:
     changed = unet_of(family)
     wanted = predicted(changed, family)
     fuse_norms(changed)
-    assert sum(isinstance(module, GroupNormSilu) for module in changed.modules()) == 21
+    assert sum(isinstance(module, FusedNorm) and module.silu for module in changed.modules()) == 21
+    assert not any(isinstance(module, nn.GroupNorm) for module in changed.modules())
     assert not any(isinstance(module, nn.SiLU) for module in changed.out)
     assert_near(predicted(changed, family), wanted)
     assert_near(decoded(family, fuse_norms), decoded(family))
 
 
-def test_the_formula_that_is_compiled_on_cuda() -> None:
-    x = numbers(2, 8, 5, 6, 7) * 3 + 1
+@pytest.mark.parametrize("silu", [True, False])
+def test_what_is_added_inside_a_norm(silu) -> None:
+    x, added = numbers(2, 8, 5, 6, 7) * 3 + 1, numbers(2, 8, seed=2)
     norm = nn.GroupNorm(4, 8, eps=1e-6)
     norm.weight.copy_(numbers(8))
     norm.bias.copy_(numbers(8, seed=1))
-    wanted = functional.silu(norm(x))
-    for layout in (torch.contiguous_format, torch.channels_last_3d):
-        made = normalise_silu(x.to(memory_format=layout), norm.weight, norm.bias, 4, 1e-6)
-        assert made.is_contiguous(memory_format=layout)
-        assert_near(made, wanted)
-    rounded = normalise_silu(x.bfloat16(), norm.weight, norm.bias, 4, 1e-6)
-    assert rounded.dtype == torch.bfloat16
-    assert_near(rounded.float(), wanted, 0.02)
+    fused = FusedNorm(norm, silu=silu)
+    for each in (added, added[:1]):
+        wanted = norm(x + each[:, :, None, None, None])
+        assert_near(fused(x, each), functional.silu(wanted) if silu else wanted)
+    assert_near(fused(x), functional.silu(norm(x)) if silu else norm(x))
+
+
+def test_a_sum_with_a_bias() -> None:
+    a, b, bias = numbers(2, 8, 3, 4, 5), numbers(2, 8, 3, 4, 5, seed=1), numbers(8, seed=2)
+    assert_near(add_biased(a, b, bias), a + b + bias[:, None, None, None])
 
 
 @pytest.mark.parametrize("family", ["ldm", "nv-rflow"])
@@ -170,7 +175,7 @@ def test_low_precision(family) -> None:
 def low_decoder(autoencoder):
     fuse_norms(autoencoder)
     to_precision(autoencoder, "bf16")
-    assert isinstance(autoencoder.decoder.blocks[-1], Float32Island)
+    assert isinstance(autoencoder.decoder.blocks[-1], NarrowConv)
 
 
 @pytest.mark.parametrize("family", ["ldm", "nv-rflow"])

@@ -54,13 +54,15 @@ class _BothWays:
     unet: Callable[..., torch.Tensor]
     vector: torch.Tensor
 
-    def __call__(self, latents: torch.Tensor, time: float) -> torch.Tensor:
+    def __call__(self, latents: torch.Tensor, time: float | torch.Tensor) -> torch.Tensor:
         maps = self.vector[:, :, None, None, None].expand(-1, -1, *latents.shape[2:])
-        times = torch.full((latents.shape[0],), time, device=latents.device)
+        times = latents.new_zeros(latents.shape[0]) + time
         return self.unet(torch.cat((latents, maps), 1), timesteps=times, context=self.vector[:, None, :])
 
 
-def both_ways(unet: Callable[..., torch.Tensor], vector: torch.Tensor) -> Callable[[torch.Tensor, float], torch.Tensor]:
+def both_ways(
+    unet: Callable[..., torch.Tensor], vector: torch.Tensor
+) -> Callable[[torch.Tensor, float | torch.Tensor], torch.Tensor]:
     """The network with its conditions, `(B, k)` float32, bound: by cross-attention and as channels."""
     return _BothWays(unet=unet, vector=vector)
 
