@@ -185,13 +185,13 @@ def _conv(  # type: ignore[no-untyped-def]
         tap, start = i // parts, i % parts * BLOCK_K
         ix, iy, iz = xx + tap // (TY * TZ) - bx, y + tap // TZ % TY - by, z + tap % TZ - bz
         there = (m < count) & (ix >= 0) & (ix < sx) & (iy >= 0) & (iy < sy) & (iz >= 0) & (iz < sz)
-        row = ((b * sx + ix) * sy + iy) * sz + iz
+        row = (((b * sx + ix) * sy + iy) * sz + iz).to(tl.int64)
         a = tl.load(x + row[:, None] * channels + (start + k)[None, :], mask=there[:, None], other=0.0)
         w = tl.load(weight + (tap * channels + start + k)[:, None] * wanted + n[None, :])
         total = tl.dot(a, w, total)
     if BIAS:
         total += tl.load(bias + n).to(tl.float32)[None, :]
-    at = b * step_b + xx * step_x + y * step_y + z * step_z
+    at = b.to(tl.int64) * step_b + xx * step_x + y * step_y + z * step_z
     tl.store(made + at[:, None] + n[None, :], total.to(made.dtype.element_ty), mask=(m < count)[:, None])
 
 
@@ -227,7 +227,7 @@ def _narrow(  # type: ignore[no-untyped-def]
         for tap in range(27):
             ix, iy, iz = xx + tap // 9 - 1, y + tap // 3 % 3 - 1, z + tap % 3 - 1
             there = (m < points) & (ix >= 0) & (ix < sx) & (iy >= 0) & (iy < sy) & (iz >= 0) & (iz < sz)
-            row = (ix * sy + iy) * sz + iz
+            row = ((ix * sy + iy) * sz + iz).to(tl.int64)
             value = tl.load(first + row[:, None] * channels + (start + k)[None, :], mask=there[:, None], other=0.0)
             total += value.to(tl.float32) * tl.load(weight + (tap * wanted + n) * channels + start + k)[None, :]
     value = tl.sum(total, 1) + tl.load(bias + n)
