@@ -13,7 +13,12 @@ from torch.nn import functional
 
 from voxpress.generation.backends.diffusion.fast import make_fast
 from voxpress.generation.backends.diffusion.fast.decoding import decode, needs_windows
-from voxpress.generation.backends.diffusion.fast.folded_upsample import FoldedConv, FoldedUpsample, fold_upsampling
+from voxpress.generation.backends.diffusion.fast.folded_upsample import (
+    FoldedConv,
+    FoldedUpsample,
+    enlarged,
+    fold_upsampling,
+)
 from voxpress.generation.backends.diffusion.fast.fused_norm import FusedNorm, add_biased, fuse_norms
 from voxpress.generation.backends.diffusion.fast.host_ring import HostRing
 from voxpress.generation.backends.diffusion.fast.low_precision import to_precision
@@ -24,6 +29,7 @@ from voxpress.generation.backends.diffusion.fast.one_token_attention import (
     use_one_token,
 )
 from voxpress.generation.backends.diffusion.fast.quantise import STEPS, from_lattice, to_lattice
+from voxpress.generation.backends.diffusion.fast.tokens import use_tokens
 from voxpress.generation.backends.diffusion.model_card import DecodingCard, ImageCard
 
 CPU = torch.device("cpu")
@@ -78,11 +84,29 @@ def test_attention_to_one_token() -> None:
     assert all(module.held is None for module in changed.modules() if isinstance(module, OneTokenAttention))
 
 
+def test_attention_on_tokens_as_they_lie() -> None:
+    wanted = predicted(unet_of("ldm"), "ldm")
+    changed = unet_of("ldm")
+    attentions = sum(type(module).__name__ == "SpatialTransformer" for module in changed.modules())
+    assert use_tokens(changed) == attentions > 0
+    assert_near(predicted(changed, "ldm"), wanted)
+    changed.to(memory_format=torch.channels_last_3d)
+    assert_near(predicted(changed, "ldm"), wanted)
+
+
 def test_more_tokens_than_one_are_refused() -> None:
     changed = unet_of("ldm")
     use_one_token(changed)
     with pytest.raises(ValueError, match="must be one token, got 2"):
         changed(numbers(1, 6, 8, 8, 8), timesteps=torch.tensor([1.0]), context=numbers(1, 2, 4))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_upsampling_keeps_the_memory_format(layout) -> None:
+    x = numbers(2, 3, 4, 5, 6).to(memory_format=layout)
+    made = enlarged(x)
+    assert made.is_contiguous(memory_format=layout)
+    assert torch.equal(made, functional.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 @pytest.mark.parametrize("sides", [(1, 1, 1), (2, 3, 5), (4, 4, 4)])

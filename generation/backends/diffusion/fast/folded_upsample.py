@@ -24,7 +24,7 @@ from .surgery import replace_modules
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FoldedConv", "FoldedUpResBlock", "FoldedUpsample", "as_matrix", "fold_upsampling"]
+__all__ = ["FoldedConv", "FoldedUpResBlock", "FoldedUpsample", "as_matrix", "enlarged", "fold_upsampling"]
 
 _PHASES = tuple(product((0, 1), repeat=3))
 
@@ -118,9 +118,19 @@ class FoldedUpResBlock(nn.Module):
         h = self.conv1(self.nonlinearity(self.norm1(x)))
         h = h + self.time_emb_proj(self.nonlinearity(emb))[:, :, None, None, None]
         h = self.conv2(self.nonlinearity(self.norm2(h)))
-        large = functional.interpolate(x, scale_factor=2.0, mode="nearest")
-        added: torch.Tensor = self.skip_connection(large) + h
+        added: torch.Tensor = self.skip_connection(enlarged(x)) + h
         return added
+
+
+def enlarged(x: torch.Tensor) -> torch.Tensor:
+    """Nearest-neighbour upsampling by 2, which keeps channels-last memory; PyTorch's does not."""
+    if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last_3d):
+        return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    points = x.permute(0, 2, 3, 4, 1)
+    batch, *sides, channels = points.shape
+    large = x.new_empty((batch, sides[0], 2, sides[1], 2, sides[2], 2, channels))
+    large.copy_(points[:, :, None, :, None, :, None])
+    return large.view(batch, *(2 * side for side in sides), channels).permute(0, 4, 1, 2, 3)
 
 
 def as_matrix(weight: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from .cuda import kernels_for
-from .folded_upsample import FoldedConv, FoldedUpResBlock
+from .folded_upsample import FoldedConv, FoldedUpResBlock, enlarged
 from .surgery import replace_modules
 
 __all__ = ["FusedNorm", "FusedResBlock", "FusedUnetBlock", "add_biased", "fuse_norms"]
@@ -96,7 +96,7 @@ class FusedUnetBlock(nn.Module):
             x, h = self.resample(x), self.resample(h)
         h = self.conv1(h)
         if self.folded:
-            x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = enlarged(x)
         h = self.norm2(h, self.time_emb_proj(functional.silu(emb)) + self.bias1)
         return add_biased(self.skip_connection(x), self.conv2(h), self.bias2)
 

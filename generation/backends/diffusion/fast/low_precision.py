@@ -43,7 +43,7 @@ class Float32Island(nn.Module):
 
 
 class Float32Pool(nn.Module):
-    """Average pooling, which PyTorch lacks in bfloat16 on the CPU."""
+    """Average pooling, which PyTorch lacks in bfloat16 on the CPU and in channels-last memory on CUDA."""
 
     def __init__(self, pool: nn.AvgPool3d) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Float32Pool(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """As of the module."""
         pooled: torch.Tensor = self.pool(x if x.is_cuda else x.float())
-        return pooled.to(x.dtype)
+        return pooled.to(x.dtype).contiguous(memory_format=torch.channels_last_3d)
 
 
 def to_precision(network: nn.Module, precision: str) -> None:
