@@ -30,6 +30,7 @@ from voxpress.generation.backends.diffusion.fast.one_token_attention import (
 )
 from voxpress.generation.backends.diffusion.fast.quantise import STEPS, from_lattice, to_lattice
 from voxpress.generation.backends.diffusion.fast.tokens import use_tokens
+from voxpress.generation.backends.diffusion.fast.trilinear import TrilinearUpsample, use_one_kernel
 from voxpress.generation.backends.diffusion.model_card import DecodingCard, ImageCard
 
 CPU = torch.device("cpu")
@@ -141,7 +142,20 @@ def test_a_folded_decoder() -> None:
     assert_near(decoded("ldm", fold_upsampling), decoded("ldm"))
 
 
-def test_trilinear_upsampling_is_left_alone() -> None:
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_trilinear_upsampling(layout) -> None:
+    x = numbers(2, 3, 4, 5, 6).to(memory_format=layout)
+    made = TrilinearUpsample(nn.Identity())(x)
+    assert made.is_contiguous(memory_format=layout)
+    assert torch.equal(made, functional.interpolate(x, scale_factor=2.0, mode="trilinear"))
+
+
+def test_every_trilinear_upsampling_is_one_kernel() -> None:
+    assert use_one_kernel(tiny.loaded(tiny.networks_of("nv-rflow").autoencoder)) == 1
+    assert_near(decoded("nv-rflow", use_one_kernel), decoded("nv-rflow"))
+
+
+def test_trilinear_upsampling_is_not_folded() -> None:
     autoencoder = tiny.loaded(tiny.networks_of("nv-rflow").autoencoder)
     assert fold_upsampling(autoencoder) == 0
     assert not any(isinstance(module, FoldedUpsample) for module in autoencoder.modules())

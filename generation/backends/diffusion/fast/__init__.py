@@ -13,6 +13,7 @@ from .fused_norm import fuse_norms
 from .low_precision import to_precision
 from .one_token_attention import use_one_token
 from .tokens import use_tokens
+from .trilinear import use_one_kernel
 
 if TYPE_CHECKING:
     import torch
@@ -35,5 +36,6 @@ def make_fast(unet: torch.nn.Module, autoencoder: torch.nn.Module, *, precision:
     for network in (unet, autoencoder):
         # sums of weights are taken in float32, before anything is rounded
         fold_upsampling(network)
+        use_one_kernel(network)
         fuse_norms(network)
         to_precision(network, precision)
