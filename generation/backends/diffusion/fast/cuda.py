@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["kernels_for"]
+__all__ = ["as_kernels_want", "kernels_for"]
 
 _WIDTH = 64
 
@@ -32,3 +32,8 @@ def kernels_for(x: torch.Tensor, *channels: int) -> ModuleType | None:
     from . import kernels
 
     return kernels
+
+
+def as_kernels_want(x: torch.Tensor) -> torch.Tensor:
+    """The same numbers in channels-last memory, if that is all that is missing; MONAI lays volumes out now and then."""
+    return x.contiguous(memory_format=torch.channels_last_3d) if x.is_cuda and x.dtype == torch.bfloat16 else x

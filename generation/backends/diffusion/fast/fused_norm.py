@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .cuda import kernels_for
+from .cuda import as_kernels_want, kernels_for
 from .folded_upsample import FoldedConv, FoldedUpResBlock, enlarged
 from .surgery import replace_modules
 
@@ -91,6 +91,7 @@ class FusedUnetBlock(nn.Module):
 
     def forward(self, x: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
         """As of the block."""
+        x = as_kernels_want(x)
         h = self.norm1(x)
         if self.resample is not None:
             x, h = self.resample(x), self.resample(h)
