@@ -4,8 +4,8 @@ python benchmarks/gpu_generation.py [--volumes 64] [--json FILE] [--write]
 python benchmarks/gpu_generation.py --small        a scaled-down network on the CPU: tries the script, measures nothing
 
 Plain is what the published bundle does: float32 UNet (with TF32 in convolutions, as PyTorch sets it), MONAI's
-`DDIMScheduler` with 50 steps, one volume at a time, the decoder under autocast, the result copied to the host. Ours is `voxpress.generate` of the same network: everything from
-the recipe to the finished data set on disk.
+`DDIMScheduler` with 50 steps, one volume at a time, the decoder under autocast, the result copied to the host. Ours is
+`voxpress.generate` of the same network: everything from the recipe to the finished data set on disk.
 """
 
 from __future__ import annotations
@@ -275,9 +275,10 @@ def words(found: dict) -> str:
     shape = "×".join(map(str, found["shape"]))
     return (
         f"{found['device']}; {found['machine']}. {found['volumes']} volumes of {shape}, random weights; measured peak "
-        f"of a bfloat16 matrix product {found['bf16_peak_tflops']:.0f} TFLOP/s. Plain is what the published bundle does: "
-        "a float32 UNet with TF32 in its convolutions, as PyTorch sets it, and the decoder under autocast. It ends with "
-        "the volume on the host, ours with the finished data set on disk; the share of the peak counts the products of the plain "
+        f"of a bfloat16 matrix product {found['bf16_peak_tflops']:.0f} TFLOP/s. Plain is what the published bundle "
+        "does: a float32 UNet with TF32 in its convolutions, as PyTorch sets it, and the decoder under autocast. It "
+        "ends with the volume on the host, ours with the finished data set on disk; the share of the peak counts the "
+        "products of the plain "
         "network.\n\n" + table(head, rows)
     )
 
