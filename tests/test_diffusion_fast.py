@@ -29,6 +29,7 @@ from voxpress.generation.backends.diffusion.fast.one_token_attention import (
     use_one_token,
 )
 from voxpress.generation.backends.diffusion.fast.quantise import STEPS, from_lattice, to_lattice
+from voxpress.generation.backends.diffusion.fast.slots_apart import ApartConv, keep_slots_apart
 from voxpress.generation.backends.diffusion.fast.tokens import use_tokens
 from voxpress.generation.backends.diffusion.fast.trilinear import TrilinearUpsample, use_one_kernel
 from voxpress.generation.backends.diffusion.model_card import DecodingCard, ImageCard
@@ -232,6 +233,35 @@ def test_all_together(family, precision, tolerance) -> None:
     make_fast(unet, autoencoder, precision=precision, one_token=family == "ldm")
     assert_near(predicted(unet, family), wanted, tolerance)
     assert_near(autoencoder.decode(numbers(2, 2, 6, 7, 8, seed=2)), decoded(family), tolerance)
+
+
+class Seeing(nn.Conv3d):
+    """A convolution that adds something in all slots but the first, as cuDNN does for some shapes."""
+
+    def forward(self, x):
+        made = super().forward(x)
+        made[1:] += 1e-3
+        return made
+
+
+def test_convolutions_whose_slots_differ_are_done_slot_by_slot() -> None:
+    network = nn.Sequential(nn.Conv3d(2, 3, 3, padding=1), Seeing(3, 4, 3, padding=1), nn.Conv3d(4, 2, 1))
+    x = numbers(4, 2, 5, 6, 7)
+    wanted = torch.cat([network(slot[None]) for slot in x])
+    assert not torch.equal(network(x), wanted)
+    assert keep_slots_apart(network, lambda: network(x)) == 1
+    assert [isinstance(part, ApartConv) for part in network] == [False, True, False]
+    assert_near(network(x), wanted)
+    assert torch.equal(network[1](x[:, [0, 1, 0]]), torch.cat([network[1](x[i : i + 1, [0, 1, 0]]) for i in range(4)]))
+
+
+def test_the_last_convolution_is_float32() -> None:
+    conv = nn.Conv3d(8, 2, 3, padding=1)
+    made = NarrowConv(nn.Sequential(conv))(numbers(2, 8, 4, 5, 6).bfloat16())
+    assert made.dtype == torch.float32
+    assert torch.equal(made, conv(numbers(2, 8, 4, 5, 6).bfloat16().float()))
+    with pytest.raises(ValueError, match="only a 3³ convolution"):
+        NarrowConv(nn.Conv3d(8, 2, 1))
 
 
 # --- decoding, rounding, copying

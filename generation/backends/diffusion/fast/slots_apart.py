@@ -70,7 +70,8 @@ def keep_slots_apart(network: nn.Module, run: Callable[[], object]) -> int:
         x = inputs[0]
         # the memory format must stay: it decides which kernel is chosen
         same = torch.empty_like(x).copy_(x[:1].expand_as(x))
-        made = nn.Conv3d.forward(module, same)
+        # not called, so that this hook does not see it
+        made = module.forward(same)
         if not bool((made == made[:1]).all()):
             together.add(module)
 
