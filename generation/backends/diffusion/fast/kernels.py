@@ -54,7 +54,7 @@ def group_norm(
 
 
 @triton.jit
-def _sums(x, sums, points, channels, ROWS: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr):  # type: ignore[no-untyped-def]
+def _sums(x, sums, points, channels, ROWS: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr):
     """Sums and sums of squares of a part of the points, of each channel, less its first value so that none is large."""
     part, batch = tl.program_id(0), tl.program_id(2)
     c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
@@ -76,7 +76,7 @@ def _sums(x, sums, points, channels, ROWS: tl.constexpr, BLOCK_R: tl.constexpr, 
 
 
 @triton.jit
-def _line(  # type: ignore[no-untyped-def]
+def _line(
     x, sums, weight, bias, added, line, points, parts, eps, channels, each, added_step,
     ADDED: tl.constexpr, EACH: tl.constexpr, PARTS: tl.constexpr,
 ):  # fmt: skip
@@ -103,7 +103,7 @@ def _line(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _apply(x, line, made, points, channels, SILU: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr):  # type: ignore[no-untyped-def]
+def _apply(x, line, made, points, channels, SILU: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr):
     batch = tl.program_id(2)
     c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
     r = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)
@@ -126,7 +126,7 @@ def add_biased(a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor) -> torch.Te
 
 
 @triton.jit
-def _add_biased(a, b, bias, made, count, channels, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+def _add_biased(a, b, bias, made, count, channels, BLOCK: tl.constexpr):
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     there = at < count
     value = tl.load(a + at, mask=there).to(tl.float32) + tl.load(b + at, mask=there).to(tl.float32)
@@ -169,7 +169,7 @@ def conv3d(
 
 
 @triton.jit
-def _conv(  # type: ignore[no-untyped-def]
+def _conv(
     x, weight, bias, made, count, sx, sy, sz, ox, oy, oz, bx, by, bz, step_b, step_x, step_y, step_z,
     channels, wanted, BIAS: tl.constexpr, LONG: tl.constexpr, TY: tl.constexpr, TZ: tl.constexpr, TAPS: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP: tl.constexpr,
@@ -221,7 +221,7 @@ def narrow_conv3d(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> 
 
 
 @triton.jit
-def _narrow(  # type: ignore[no-untyped-def]
+def _narrow(
     x, weight, bias, made, points, sx, sy, sz, channels, wanted, BLOCK_M: tl.constexpr, BLOCK_K: tl.constexpr
 ):  # fmt: skip
     n, b = tl.program_id(1), tl.program_id(2)

@@ -59,5 +59,5 @@ def _as_linear(module: nn.Module) -> nn.Linear:
     linear = nn.Linear(conv.in_channels, conv.out_channels, device="meta")
     linear.weight = nn.Parameter(conv.weight.flatten(1), requires_grad=False)
     assert conv.bias is not None
-    linear.bias = conv.bias
+    linear.bias = nn.Parameter(conv.bias, requires_grad=False)
     return linear
