@@ -19,7 +19,7 @@ Four attributes may be left out (the functions of these names in `batches` and `
 
 * ``preferred_batch``: so many orders at once make good use of the device; 1 if it is not there. It is a matter of speed
   alone, because of the first clause.
-* ``makes_ahead``: `generate` may run in a thread while another one checks and writes what was made before. Only for
+* ``makes_ahead``: `generate` may run in two threads while others check and write what was made before. Only for
   what computes on a device of its own: on the CPU it would share settings of torch with whoever else uses it.
 * ``findings_by_design``: reason codes of `quality.MEANINGS` that its sound samples have too, such as ``FOV_CUT`` where
   the field of view cuts the body as it did in the scans that a model was trained on. They refuse no sample.

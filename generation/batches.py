@@ -5,6 +5,7 @@ What a backend makes does not depend on what it is asked beside it, so neither d
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["findings_by_design", "made_ahead", "makes_ahead", "preferred_batch"]
 
+_AHEAD = 2
+
 
 def preferred_batch(backend: Backend) -> int:
     """How many orders a backend likes at once; 1 if it does not say."""
@@ -24,7 +27,7 @@ def preferred_batch(backend: Backend) -> int:
 
 
 def makes_ahead(backend: Backend) -> bool:
-    """Whether a backend may make samples in one thread while another writes those before; not if it does not say."""
+    """Whether a backend may make samples in two threads while another writes those before; not if it does not say."""
     return bool(getattr(backend, "makes_ahead", False))
 
 
@@ -40,19 +43,20 @@ def made_ahead(make: Make, orders: Sequence[Order], batch: int, *, ahead: bool) 
         make: makes a batch; may raise.
         orders: all of them.
         batch: how many at once.
-        ahead: while the samples of a batch are taken, the next batch is made in a thread of its own. Otherwise a batch
-            is made when its first sample is asked for, in the thread that asks.
+        ahead: while the samples of a batch are taken, the next two batches are made, each in a thread of its own: the
+            device works for one while the CPU finishes the other. Otherwise a batch is made when its first sample is
+            asked for, in the thread that asks.
     """
     groups = [orders[start : start + batch] for start in range(0, len(orders), batch)]
     if not ahead:
         for group in groups:
             yield from make(group)
         return
-    with ThreadPoolExecutor(1, thread_name_prefix="voxpress-ahead") as pool:
+    with ThreadPoolExecutor(_AHEAD, thread_name_prefix="voxpress-ahead") as pool:
         try:
-            coming = [pool.submit(make, group) for group in groups[:1]]
-            for following in range(1, len(groups) + 1):
-                made = coming.pop().result()
+            coming = deque(pool.submit(make, group) for group in groups[:_AHEAD])
+            for following in range(_AHEAD, len(groups) + _AHEAD):
+                made = coming.popleft().result()
                 coming += [pool.submit(make, group) for group in groups[following : following + 1]]
                 yield from made
         finally:

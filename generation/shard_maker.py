@@ -19,6 +19,7 @@ from ..store import (
     voxels_sha256,
     write_atomic,
 )
+from ..store.threads import available_cpus, map_in_order
 from .arrays import quantised
 from .backend import Order
 from .batches import findings_by_design, made_ahead, makes_ahead, preferred_batch
@@ -31,11 +32,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from ..quality.features import FeatureExtractor
     from ..store import ArraySpec
     from .backend import Backend, Sample
 
 __all__ = ["MOST_ATTEMPTS", "Row", "ShardJob", "ShardMaker", "refused_row"]
+
+_MOST_THREADS = 16
+"""That judge and pack what a device makes; each holds two samples at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,27 @@ class ShardJob:
     split: str
     number: int
     rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """One attempt that was made and judged, and packed if nothing is wrong with it.
+
+    Attributes:
+        order: what was asked for.
+        reasons: why it is refused; none if it is not.
+        measured: measure → value.
+        stored: array → integers.
+        columns: what the table says of them.
+        chunks: array → packed.
+    """
+
+    order: Order
+    reasons: tuple[str, ...]
+    measured: Mapping[str, float] = field(default_factory=dict)
+    stored: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    chunks: Mapping[str, list[bytes | None]] = field(default_factory=dict)
 
 
 class ShardMaker:
@@ -115,15 +142,13 @@ class ShardMaker:
             refused += [refused_row(job.split, row, attempt) for attempt in attempts]
             if made is None:
                 rejected.append(_hole(job.split, row, attempts))
-                for chunks in encoded.values():
-                    chunks.append(None)
+                for samples in encoded.values():
+                    samples.append(None)
             else:
-                order, sample = made
-                stored = {name: quantised(sample.volumes[name], spec) for name, spec in self.specs.items()}
-                rows.append(self._fields(job, row, order, sample, stored))
-                features.add(row.sample_id, stored)
-                for name, spec in self.specs.items():
-                    encoded[name].append(encode_sample(spec, stored[name]))
+                rows.append(self._fields(job, row, made))
+                features.add(row.sample_id, made.stored)
+                for name, chunks in made.chunks.items():
+                    encoded[name].append(chunks)
             on_sample()
         journal, files = Journal(self.target), {}
         for name, spec in self.specs.items():
@@ -146,21 +171,23 @@ class ShardMaker:
         seed = sample_seed(self.seed, row.index, attempt)
         return Order(index=row.index, attempt=attempt, seed=seed, conditions=row.conditions)
 
-    def _firsts(self, rows: Sequence[Row]) -> Iterator[Sample]:
-        """The first attempt at each row that the order does not refuse, in batches as the backend likes them."""
+    def _firsts(self, rows: Sequence[Row]) -> Iterator[_Tried]:
+        """The first attempt at each row that the order does not refuse, in batches as the backend likes them.
+
+        While a device makes those that follow, threads of the CPU judge and pack; they do not change a byte.
+        """
         names = {row.index: row.sample_id for row in rows}
         allowed = [[each for each in range(MOST_ATTEMPTS) if each not in row.refused] for row in rows]
         orders = [self._order(row, attempts[0]) for row, attempts in zip(rows, allowed, strict=True) if attempts]
-        return made_ahead(
-            lambda group: self._ask(group, names),
-            orders,
-            preferred_batch(self.backend),
-            ahead=makes_ahead(self.backend),
+        ahead = makes_ahead(self.backend)
+        samples = made_ahead(lambda group: self._ask(group, names), orders, preferred_batch(self.backend), ahead=ahead)
+        yield from map_in_order(
+            lambda made: self._tried(*made),
+            zip(orders, samples, strict=True),
+            min(available_cpus(), _MOST_THREADS) if ahead else 1,
         )
 
-    def _attempt_all(
-        self, row: Row, firsts: Iterator[Sample]
-    ) -> tuple[tuple[Order, Sample] | None, tuple[Attempt, ...]]:
+    def _attempt_all(self, row: Row, firsts: Iterator[_Tried]) -> tuple[_Tried | None, tuple[Attempt, ...]]:
         """The first attempt that passes the checks, None if none does; and those that were refused before it.
 
         Args:
@@ -174,18 +201,44 @@ class ShardMaker:
             if attempt in row.refused:
                 attempts.append(Attempt(attempt=attempt, seed=order.seed, reasons=row.refused[attempt]))
                 continue
-            sample = next(firsts) if not made else self._ask([order], {row.index: row.sample_id})[0]
+            names = {row.index: row.sample_id}
+            tried = next(firsts) if not made else self._tried(order, self._ask([order], names)[0])
             made += 1
-            lacking = {measure.name for measure in self.backend.measures} - sample.measured.keys()
-            reasons = sample.faults or check_sample(
-                sample.volumes, self.specs, measured=sample.measured, ordered=order.conditions
-            )
-            reasons = tuple(reason for reason in reasons if reason not in findings_by_design(self.backend))
-            if not reasons and not lacking:
-                return (order, sample), tuple(attempts)
-            reasons = reasons or ("MISSING",)
-            attempts.append(Attempt(attempt=order.attempt, seed=order.seed, reasons=tuple(reasons)))
+            if not tried.reasons:
+                return tried, tuple(attempts)
+            attempts.append(Attempt(attempt=order.attempt, seed=order.seed, reasons=tried.reasons))
         return None, tuple(attempts)
+
+    def _tried(self, order: Order, sample: Sample) -> _Tried:
+        """Judges a sample, and packs it if it passes."""
+        reasons = self._reasons(order, sample)
+        if reasons:
+            return _Tried(order=order, reasons=reasons)
+        stored = {name: quantised(sample.volumes[name], spec) for name, spec in self.specs.items()}
+        return _Tried(
+            order=order,
+            reasons=(),
+            measured=sample.measured,
+            stored=stored if self.extractors else {},
+            columns={
+                **{f"{name}_sha256": voxels_sha256(voxels) for name, voxels in stored.items()},
+                **{
+                    column: value
+                    for name, spec in self.specs.items()
+                    for column, value in sample_extents(spec, stored[name]).items()
+                },
+            },
+            chunks={name: encode_sample(spec, stored[name]) for name, spec in self.specs.items()},
+        )
+
+    def _reasons(self, order: Order, sample: Sample) -> tuple[str, ...]:
+        """All that is wrong with a sample."""
+        lacking = {measure.name for measure in self.backend.measures} - sample.measured.keys()
+        reasons = sample.faults or check_sample(
+            sample.volumes, self.specs, measured=sample.measured, ordered=order.conditions
+        )
+        found = tuple(reason for reason in reasons if reason not in findings_by_design(self.backend))
+        return found or (("MISSING",) if lacking else ())
 
     def _ask(self, orders: Sequence[Order], names: Mapping[int, str]) -> Sequence[Sample]:
         """One sample for each order; `names` are the ids of the rows."""
@@ -205,26 +258,20 @@ class ShardMaker:
             raise GenerationError(msg) from error
         return samples
 
-    def _fields(
-        self, job: ShardJob, row: Row, order: Order, sample: Sample, stored: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def _fields(self, job: ShardJob, row: Row, made: _Tried) -> Mapping[str, Any]:
+        order = made.order
         return {
             "sample_id": row.sample_id,
             "index": order.index,
             "split": job.split,
             **order.conditions,
-            **{f"measured_{measure.name}": float(sample.measured[measure.name]) for measure in self.backend.measures},
+            **{f"measured_{measure.name}": float(made.measured[measure.name]) for measure in self.backend.measures},
             "seed": order.seed,
             "attempt": order.attempt,
             "backend": self.backend.name,
             "quality": "PASS",
             **{name: {"path": array_path(job.split, name), "index": row.slot} for name in self.specs},
-            **{f"{name}_sha256": voxels_sha256(voxels) for name, voxels in stored.items()},
-            **{
-                column: value
-                for name, spec in self.specs.items()
-                for column, value in sample_extents(spec, stored[name]).items()
-            },
+            **made.columns,
             "is_synthetic": True,
         }
 

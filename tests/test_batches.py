@@ -50,18 +50,19 @@ def test_batches_do_not_change_a_byte(tmp_path, options, ahead) -> None:
     assert sum(many.sizes) == 14 + (0 if not options else 2 + 1 + 5)
 
 
-def test_the_next_batch_is_made_while_one_is_taken() -> None:
-    started = [threading.Event() for _ in range(3)]
+def test_the_next_two_batches_are_made_while_one_is_taken() -> None:
+    started = [threading.Event() for _ in range(4)]
 
     def make(orders):
         started[orders[0] // 2].set()
         return orders
 
-    samples = made_ahead(make, range(6), 2, ahead=True)
+    samples = made_ahead(make, range(8), 2, ahead=True)
     assert next(samples) == 0
     assert started[1].wait(10)
-    assert not started[2].is_set()
-    assert list(samples) == [1, 2, 3, 4, 5]
+    assert started[2].wait(10)
+    assert not started[3].is_set()
+    assert list(samples) == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_not_ahead_a_batch_is_made_when_it_is_asked_for() -> None:

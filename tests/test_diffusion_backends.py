@@ -211,8 +211,8 @@ def test_a_fast_path_that_is_wrong_is_found_and_not_used(monkeypatch) -> None:
     wanted = tiny.backend("ldm", folder, path="plain")
     image = wanted.generate(orders(wanted, 1))[0].volumes["image"]
     loading._kept.clear()
-    right = fused_norm.GroupNormSilu.forward
-    monkeypatch.setattr(fused_norm.GroupNormSilu, "forward", lambda self, x: right(self, x) * 1.1)
+    right = fused_norm.FusedNorm.forward
+    monkeypatch.setattr(fused_norm.FusedNorm, "forward", lambda self, x, added=None: right(self, x, added) * 1.1)
     backend = tiny.backend("ldm", folder, precision="bf16")
     with pytest.warns(RuntimeWarning, match="the plain float32 networks are used"):
         fingerprint = backend.fingerprint()
@@ -226,10 +226,12 @@ def test_slots_that_see_each_other_are_found_and_not_used(monkeypatch) -> None:
     alone = tiny.backend("ldm", folder, micro_batch=1)
     wanted = [digest(sample) for sample in alone.generate(orders(alone))]
     loading._kept.clear()
-    right = fused_norm.GroupNormSilu.forward
+    right = fused_norm.FusedNorm.forward
     # a kernel that adds a millionth of the first slot to all others
     monkeypatch.setattr(
-        fused_norm.GroupNormSilu, "forward", lambda s, x: right(s, x) + (1e-6 * x[:1] if len(x) > 1 else 0)
+        fused_norm.FusedNorm,
+        "forward",
+        lambda s, x, added=None: right(s, x, added) + (1e-6 * x[:1] if len(x) > 1 else 0),
     )
     backend = tiny.backend("ldm", folder, micro_batch=2)
     with pytest.warns(RuntimeWarning, match="depends on its neighbours in a batch of 2"):

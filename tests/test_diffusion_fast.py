@@ -14,16 +14,25 @@ from torch.nn import functional
 
 from voxpress.generation.backends.diffusion.fast import make_fast
 from voxpress.generation.backends.diffusion.fast.decoding import decode, needs_windows
-from voxpress.generation.backends.diffusion.fast.folded_upsample import FoldedConv, FoldedUpsample, fold_upsampling
-from voxpress.generation.backends.diffusion.fast.fused_norm import GroupNormSilu, fuse_norms, normalise_silu
+from voxpress.generation.backends.diffusion.fast.folded_upsample import (
+    FoldedConv,
+    FoldedUpsample,
+    enlarged,
+    fold_upsampling,
+)
+from voxpress.generation.backends.diffusion.fast.fused_norm import FusedNorm, add_biased, fuse_norms
 from voxpress.generation.backends.diffusion.fast.host_ring import HostRing
-from voxpress.generation.backends.diffusion.fast.low_precision import Float32Island, to_precision
+from voxpress.generation.backends.diffusion.fast.low_precision import to_precision
+from voxpress.generation.backends.diffusion.fast.narrow_conv import NarrowConv
 from voxpress.generation.backends.diffusion.fast.one_token_attention import (
     OneTokenAttention,
     held_context,
     use_one_token,
 )
 from voxpress.generation.backends.diffusion.fast.quantise import STEPS, from_lattice, to_lattice
+from voxpress.generation.backends.diffusion.fast.slots_apart import ApartConv, keep_slots_apart
+from voxpress.generation.backends.diffusion.fast.tokens import use_tokens
+from voxpress.generation.backends.diffusion.fast.trilinear import TrilinearUpsample, use_one_kernel
 from voxpress.generation.backends.diffusion.model_card import DecodingCard, ImageCard
 
 CPU = torch.device("cpu")
@@ -90,11 +99,29 @@ def test_what_is_held_does_not_depend_on_the_slot(slots) -> None:
         assert all(torch.equal(row, attention.held[0]) for row in attention.held)
 
 
+def test_attention_on_tokens_as_they_lie() -> None:
+    wanted = predicted(unet_of("ldm"), "ldm")
+    changed = unet_of("ldm")
+    attentions = sum(type(module).__name__ == "SpatialTransformer" for module in changed.modules())
+    assert use_tokens(changed) == attentions > 0
+    assert_near(predicted(changed, "ldm"), wanted)
+    changed.to(memory_format=torch.channels_last_3d)
+    assert_near(predicted(changed, "ldm"), wanted)
+
+
 def test_more_tokens_than_one_are_refused() -> None:
     changed = unet_of("ldm")
     use_one_token(changed)
     with pytest.raises(ValueError, match="must be one token, got 2"):
         changed(numbers(1, 6, 8, 8, 8), timesteps=torch.tensor([1.0]), context=numbers(1, 2, 4))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_upsampling_keeps_the_memory_format(layout) -> None:
+    x = numbers(2, 3, 4, 5, 6).to(memory_format=layout)
+    made = enlarged(x)
+    assert made.is_contiguous(memory_format=layout)
+    assert torch.equal(made, functional.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 @pytest.mark.parametrize("sides", [(1, 1, 1), (2, 3, 5), (4, 4, 4)])
@@ -129,7 +156,20 @@ def test_a_folded_decoder() -> None:
     assert_near(decoded("ldm", fold_upsampling), decoded("ldm"))
 
 
-def test_trilinear_upsampling_is_left_alone() -> None:
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_trilinear_upsampling(layout) -> None:
+    x = numbers(2, 3, 4, 5, 6).to(memory_format=layout)
+    made = TrilinearUpsample(nn.Identity())(x)
+    assert made.is_contiguous(memory_format=layout)
+    assert torch.equal(made, functional.interpolate(x, scale_factor=2.0, mode="trilinear"))
+
+
+def test_every_trilinear_upsampling_is_one_kernel() -> None:
+    assert use_one_kernel(tiny.loaded(tiny.networks_of("nv-rflow").autoencoder)) == 1
+    assert_near(decoded("nv-rflow", use_one_kernel), decoded("nv-rflow"))
+
+
+def test_trilinear_upsampling_is_not_folded() -> None:
     autoencoder = tiny.loaded(tiny.networks_of("nv-rflow").autoencoder)
     assert fold_upsampling(autoencoder) == 0
     assert not any(isinstance(module, FoldedUpsample) for module in autoencoder.modules())
@@ -140,25 +180,29 @@ def test_fused_norms(family) -> None:
     changed = unet_of(family)
     wanted = predicted(changed, family)
     fuse_norms(changed)
-    assert sum(isinstance(module, GroupNormSilu) for module in changed.modules()) == 21
+    assert sum(isinstance(module, FusedNorm) and module.silu for module in changed.modules()) == 21
+    assert not any(isinstance(module, nn.GroupNorm) for module in changed.modules())
     assert not any(isinstance(module, nn.SiLU) for module in changed.out)
     assert_near(predicted(changed, family), wanted)
     assert_near(decoded(family, fuse_norms), decoded(family))
 
 
-def test_the_formula_that_is_compiled_on_cuda() -> None:
-    x = numbers(2, 8, 5, 6, 7) * 3 + 1
+@pytest.mark.parametrize("silu", [True, False])
+def test_what_is_added_inside_a_norm(silu) -> None:
+    x, added = numbers(2, 8, 5, 6, 7) * 3 + 1, numbers(2, 8, seed=2)
     norm = nn.GroupNorm(4, 8, eps=1e-6)
     norm.weight.copy_(numbers(8))
     norm.bias.copy_(numbers(8, seed=1))
-    wanted = functional.silu(norm(x))
-    for layout in (torch.contiguous_format, torch.channels_last_3d):
-        made = normalise_silu(x.to(memory_format=layout), norm.weight, norm.bias, 4, 1e-6)
-        assert made.is_contiguous(memory_format=layout)
-        assert_near(made, wanted)
-    rounded = normalise_silu(x.bfloat16(), norm.weight, norm.bias, 4, 1e-6)
-    assert rounded.dtype == torch.bfloat16
-    assert_near(rounded.float(), wanted, 0.02)
+    fused = FusedNorm(norm, silu=silu)
+    for each in (added, added[:1]):
+        wanted = norm(x + each[:, :, None, None, None])
+        assert_near(fused(x, each), functional.silu(wanted) if silu else wanted)
+    assert_near(fused(x), functional.silu(norm(x)) if silu else norm(x))
+
+
+def test_a_sum_with_a_bias() -> None:
+    a, b, bias = numbers(2, 8, 3, 4, 5), numbers(2, 8, 3, 4, 5, seed=1), numbers(8, seed=2)
+    assert_near(add_biased(a, b, bias), a + b + bias[:, None, None, None])
 
 
 @pytest.mark.parametrize("family", ["ldm", "nv-rflow"])
@@ -183,7 +227,7 @@ def test_low_precision(family) -> None:
 def low_decoder(autoencoder):
     fuse_norms(autoencoder)
     to_precision(autoencoder, "bf16")
-    assert isinstance(autoencoder.decoder.blocks[-1], Float32Island)
+    assert isinstance(autoencoder.decoder.blocks[-1], NarrowConv)
 
 
 @pytest.mark.parametrize("family", ["ldm", "nv-rflow"])
@@ -202,6 +246,35 @@ def test_all_together(family, precision, tolerance) -> None:
     make_fast(unet, autoencoder, precision=precision, one_token=family == "ldm")
     assert_near(predicted(unet, family), wanted, tolerance)
     assert_near(autoencoder.decode(numbers(2, 2, 6, 7, 8, seed=2)), decoded(family), tolerance)
+
+
+class Seeing(nn.Conv3d):
+    """A convolution that adds something in all slots but the first, as cuDNN does for some shapes."""
+
+    def forward(self, x):
+        made = super().forward(x)
+        made[1:] += 1e-3
+        return made
+
+
+def test_convolutions_whose_slots_differ_are_done_slot_by_slot() -> None:
+    network = nn.Sequential(nn.Conv3d(2, 3, 3, padding=1), Seeing(3, 4, 3, padding=1), nn.Conv3d(4, 2, 1))
+    x = numbers(4, 2, 5, 6, 7)
+    wanted = torch.cat([network(slot[None]) for slot in x])
+    assert not torch.equal(network(x), wanted)
+    assert keep_slots_apart(network, lambda: network(x)) == 1
+    assert [isinstance(part, ApartConv) for part in network] == [False, True, False]
+    assert_near(network(x), wanted)
+    assert torch.equal(network[1](x[:, [0, 1, 0]]), torch.cat([network[1](x[i : i + 1, [0, 1, 0]]) for i in range(4)]))
+
+
+def test_the_last_convolution_is_float32() -> None:
+    conv = nn.Conv3d(8, 2, 3, padding=1)
+    made = NarrowConv(nn.Sequential(conv))(numbers(2, 8, 4, 5, 6).bfloat16())
+    assert made.dtype == torch.float32
+    assert torch.equal(made, conv(numbers(2, 8, 4, 5, 6).bfloat16().float()))
+    with pytest.raises(ValueError, match="only a 3³ convolution"):
+        NarrowConv(nn.Conv3d(8, 2, 1))
 
 
 # --- decoding, rounding, copying

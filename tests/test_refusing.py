@@ -153,8 +153,8 @@ def test_a_refused_attempt_is_not_made() -> None:
         conditions={"radius_mm": 3.0, "tone": "dark"},
         refused={0: ("REVIEW",), 2: ("REVIEW",)},
     )
-    (made, _), attempts = maker._attempt_all(row, maker._firsts([row]))
-    assert made.attempt == 1
+    made, attempts = maker._attempt_all(row, maker._firsts([row]))
+    assert made.order.attempt == 1
     assert [(each.attempt, each.reasons) for each in attempts] == [(0, ("REVIEW",))]
     assert backend.calls == [(1, 1)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -33,8 +34,8 @@ __all__ = ["DiffusionBackend", "LdmBackend", "NvRflowBackend", "TrainedBackend"]
 
 _REVISION = "2"
 """Raise it when the same order gives other bits."""
-_GROUPS = 4
-"""Micro-batches that a shard hands over together, so that the device does not wait between them."""
+_MOST_THREADS = 16
+"""That turn what a device makes into samples."""
 
 
 class DiffusionBackend:
@@ -91,8 +92,8 @@ class DiffusionBackend:
 
     @property
     def preferred_batch(self) -> int:
-        """So many orders at once keep the device busy."""
-        return _GROUPS * self._plan().micro_batch
+        """So many orders are made together."""
+        return self._plan().micro_batch
 
     @property
     def makes_ahead(self) -> bool:
@@ -120,9 +121,21 @@ class DiffusionBackend:
             return []
         loaded = self._loaded()
         engine = loaded.engine
-        with same_bits(engine.device, self._options.threads), out_of_memory(engine.device, engine.micro_batch):
-            images = engine.images(orders)
-            return [self._sample(order, loaded.measurer, *made) for order, made in zip(orders, images, strict=True)]
+        # on the CPU, other processes have the other cores
+        threads = min(available_cpus(), _MOST_THREADS) if engine.device.type == "cuda" else 1
+        with ThreadPoolExecutor(threads, thread_name_prefix="voxpress-samples") as pool:
+            # the device is left to the next caller as soon as it has nothing more to do for this one
+            with (
+                engine.turn,
+                same_bits(engine.device, self._options.threads),
+                out_of_memory(engine.device, engine.micro_batch),
+            ):
+                images = engine.images(orders)
+                coming = [
+                    pool.submit(self._sample, order, loaded.measurer, *made)
+                    for order, made in zip(orders, images, strict=True)
+                ]
+            return [each.result() for each in coming]
 
     def _sample(
         self,

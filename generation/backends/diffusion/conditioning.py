@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .model_card import ConditionCard
 
+    Predict = Callable[[torch.Tensor, float | torch.Tensor], torch.Tensor]
+
 __all__ = ["REACH", "both_ways", "declare", "encode", "flagged", "guided", "is_extrapolated", "with_null"]
 
 REACH = (-0.5, 1.9)
@@ -90,8 +92,8 @@ class _BothWays:
     unet: Callable[..., torch.Tensor]
     vector: torch.Tensor
 
-    def __call__(self, latents: torch.Tensor, time: float) -> torch.Tensor:
-        times = torch.full((latents.shape[0],), time, device=latents.device)
+    def __call__(self, latents: torch.Tensor, time: float | torch.Tensor) -> torch.Tensor:
+        times = latents.new_zeros(latents.shape[0]) + time
         if not self.vector.shape[1]:
             return self.unet(latents, timesteps=times)
         maps = self.vector[:, :, None, None, None].expand(-1, -1, *latents.shape[2:])
@@ -100,15 +102,15 @@ class _BothWays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Guided:
-    predict: Callable[[torch.Tensor, float], torch.Tensor]
+    predict: Predict
     guidance: float
 
-    def __call__(self, latents: torch.Tensor, time: float) -> torch.Tensor:
+    def __call__(self, latents: torch.Tensor, time: float | torch.Tensor) -> torch.Tensor:
         wanted, without = self.predict(torch.cat((latents, latents)), time).chunk(2)
         return without + self.guidance * (wanted - without)
 
 
-def both_ways(unet: Callable[..., torch.Tensor], vector: torch.Tensor) -> Callable[[torch.Tensor, float], torch.Tensor]:
+def both_ways(unet: Callable[..., torch.Tensor], vector: torch.Tensor) -> Predict:
     """The network with its conditions, `(B, k)` float32, bound: by cross-attention and as channels; none if k is 0."""
     return _BothWays(unet=unet, vector=vector)
 
@@ -118,9 +120,7 @@ def with_null(vector: torch.Tensor) -> torch.Tensor:
     return torch.cat((vector, torch.zeros_like(vector)))
 
 
-def guided(
-    predict: Callable[[torch.Tensor, float], torch.Tensor], guidance: float
-) -> Callable[[torch.Tensor, float], torch.Tensor]:
+def guided(predict: Predict, guidance: float) -> Predict:
     """Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598): so many times as far from "none" to the order.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from .fast.decoding import MOST_AT_ONCE, decode, needs_windows
 from .fast.host_ring import HostRing
 from .fast.one_token_attention import held_context
 from .fast.quantise import to_lattice
+from .fast.step_graph import StepGraph
 from .maisi import Maisi, maisi_inputs
 from .noise import initial_noise, step_noise
 from .packing import depth_to_space
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from .model_card import ModelCard
     from .solvers import Solver
 
-    Predict = Callable[[torch.Tensor, float], torch.Tensor]
+    Predict = Callable[..., torch.Tensor]
 
 __all__ = ["Engine", "Networks"]
 
@@ -82,6 +84,10 @@ class Engine:
         self.sides = tuple(side // card.latent.factor for side in grid.shape)
         if needs_windows(card.decoding, self.sides):
             self.decode_batch = 1
+        self.turn = Lock()
+        """Held while the device works for one caller; threads that have none left to make for them go on meanwhile."""
+        self._step: StepGraph | None = None
+        self._names: tuple[str, ...] = ()
         self._ring = HostRing(_ON_THEIR_WAY, (self.decode_batch, *grid.shape), device)
 
     @property
@@ -123,19 +129,43 @@ class Engine:
             )
         return made[: len(orders)]
 
-    def predictor(self, rows: Sequence[Mapping[str, float | str]]) -> tuple[Predict, AbstractContextManager[None]]:
-        """The network with the conditions of a batch, and what must be entered while it is used."""
+    def predictor(
+        self, rows: Sequence[Mapping[str, float | str]], *, recorded: bool = True
+    ) -> tuple[Predict, AbstractContextManager[None]]:
+        """The network with the conditions of a batch, and what must be entered while it is used.
+
+        Args:
+            rows: conditions of each slot.
+            recorded: on CUDA, steps are a recorded graph; the networks must not be changed after that.
+        """
+        inputs = self._inputs(rows)
+        if recorded and self.device.type == "cuda":
+            step = self._step = self._step or StepGraph(lambda *given: self._bound(given[2:])(*given[:2]))
+            return lambda latents, time: step(latents, torch.full((), time, device=self.device), *inputs), nullcontext()
+        if self._is_maisi or not self.card.conditions:
+            return self._bound(inputs), nullcontext()
+        return self._bound(inputs), held_context(self.networks.unet, inputs[0][:, None, :])
+
+    @property
+    def _is_maisi(self) -> bool:
+        return self.card.conditioning == "maisi"
+
+    def _inputs(self, rows: Sequence[Mapping[str, float | str]]) -> tuple[torch.Tensor, ...]:
+        """What the network is told of a batch, always as many tensors in the same sequence."""
         cards = self.card.conditions
-        if self.card.conditioning == "maisi":
-            inputs = {
-                name: each.to(self.device) for name, each in maisi_inputs(cards, rows, self.grid.spacing_mm).items()
-            }
-            return Maisi(unet=self.networks.unet, inputs=inputs, guidance=self.guidance), nullcontext()
+        if self._is_maisi:
+            named = maisi_inputs(cards, rows, self.grid.spacing_mm)
+            self._names = tuple(named)
+            return tuple(each.to(self.device) for each in named.values())
         vector = torch.tensor([self._vector(row) for row in rows], device=self.device)
-        asked = with_null(vector) if self.guidance else vector
-        predict = both_ways(self.networks.unet, asked)
-        held = held_context(self.networks.unet, asked[:, None, :]) if cards else nullcontext()
-        return (guided(predict, self.guidance) if self.guidance else predict), held
+        return (with_null(vector) if self.guidance else vector,)
+
+    def _bound(self, inputs: Sequence[torch.Tensor]) -> Predict:
+        if self._is_maisi:
+            named = dict(zip(self._names, inputs, strict=True))
+            return Maisi(unet=self.networks.unet, inputs=named, guidance=self.guidance)
+        predict = both_ways(self.networks.unet, inputs[0])
+        return guided(predict, self.guidance) if self.guidance else predict
 
     def lattice(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Decodes and rounds exactly `decode_batch` latents; see `to_lattice`."""

@@ -16,7 +16,7 @@ from .fast import make_fast
 from .fast.decoding import needs_windows
 from .measurer import Measurer, pooled_shape
 from .networks import build_network
-from .self_test import TOLERANCE, compare_engines, is_slot_invariant
+from .self_test import TOLERANCE, compare_engines, is_slot_invariant, keep_apart
 from .solvers import solver_of
 from .sources import find_measures, find_weights
 from .weights import check_digests, hash_weights, load_into, read_checkpoint
@@ -197,6 +197,8 @@ def _tried(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> tuple
     conditions = {card.name: _middle(card) for card in plan.card.conditions}
     engine = _engine(plan, paths, device)
     if plan.path == "fast":
+        if device.type == "cuda":
+            keep_apart(engine, conditions)
         reference = _engine(replace(plan, path="plain", precision="fp32", micro_batch=1), paths, device)
         found = compare_engines(_for_test(engine), _for_test(reference), conditions)
         del reference

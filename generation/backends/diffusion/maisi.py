@@ -58,7 +58,7 @@ class Maisi:
     inputs: Mapping[str, torch.Tensor]
     guidance: float
 
-    def __call__(self, latents: torch.Tensor, time: float) -> torch.Tensor:
+    def __call__(self, latents: torch.Tensor, time: float | torch.Tensor) -> torch.Tensor:
         """What the network predicts for latents `(B, C, x, y, z)` at a time."""
         if not self.guidance:
             return self.unet(latents, timesteps=self._times(latents, time), **self.inputs)
@@ -71,5 +71,5 @@ class Maisi:
         return without + self.guidance * (wanted - without)
 
     @staticmethod
-    def _times(latents: torch.Tensor, time: float) -> torch.Tensor:
-        return torch.full((latents.shape[0],), time, device=latents.device)
+    def _times(latents: torch.Tensor, time: float | torch.Tensor) -> torch.Tensor:
+        return latents.new_zeros(latents.shape[0]) + time

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from ...backend import Order
+from .fast.slots_apart import keep_slots_apart
 from .noise import initial_noise
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from .engine import Engine
 
-__all__ = ["TOLERANCE", "Difference", "compare_engines", "is_slot_invariant"]
+__all__ = ["TOLERANCE", "Difference", "compare_engines", "is_slot_invariant", "keep_apart"]
 
 TOLERANCE: Final = {"fp32": 1e-3, "bf16": 6e-2}
 """Largest root-mean-square error relative to the plain float32 network. Rounding gives about 1e-6 and 1e-2; a wrong
@@ -57,6 +58,23 @@ def compare_engines(made: Engine, plain: Engine, conditions: Mapping[str, float 
         outputs.append((predicted[0].float(), decoded[0].float()))
     (unet, image), (wanted_unet, wanted_image) = outputs
     return Difference(unet=_relative(unet, wanted_unet), autoencoder=_relative(image, wanted_image))
+
+
+def keep_apart(engine: Engine, conditions: Mapping[str, float | str]) -> int:
+    """Replaces what lets slots of a batch see each other, before anything is computed; gives how many convolutions."""
+    if engine.micro_batch == 1:
+        return 0
+    orders = [Order(index=0, attempt=0, seed=1, conditions=conditions)] * engine.micro_batch
+    latents = _latents(engine, orders)
+    predict, context = engine.predictor([order.conditions for order in orders], recorded=False)
+    with context:
+        changed = keep_slots_apart(
+            engine.networks.unet, lambda: predict(latents, _TIME_SHARE * engine.card.schedule.steps)
+        )
+    if engine.decode_batch > 1:
+        autoencoder, some = engine.networks.autoencoder, latents[: engine.decode_batch] / engine.networks.scale_factor
+        changed += keep_slots_apart(autoencoder, lambda: autoencoder.decode(some))
+    return changed
 
 
 def is_slot_invariant(engine: Engine, conditions: Mapping[str, float | str]) -> bool:

@@ -12,6 +12,8 @@ from .folded_upsample import fold_upsampling
 from .fused_norm import fuse_norms
 from .low_precision import to_precision
 from .one_token_attention import use_one_token
+from .tokens import use_tokens
+from .trilinear import use_one_kernel
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +32,10 @@ def make_fast(unet: torch.nn.Module, autoencoder: torch.nn.Module, *, precision:
     """
     if one_token:
         use_one_token(unet)
+    use_tokens(unet)
     for network in (unet, autoencoder):
         # sums of weights are taken in float32, before anything is rounded
         fold_upsampling(network)
+        use_one_kernel(network)
         fuse_norms(network)
         to_precision(network, precision)

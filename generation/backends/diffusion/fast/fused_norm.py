@@ -1,48 +1,56 @@
-"""GroupNorm and the SiLU after it as one operation that keeps the memory format.
+"""GroupNorm and the SiLU after it as one operation that keeps the memory format, with the sums around it.
 
 On CUDA, PyTorch's GroupNorm gives contiguous memory for channels-last input, so each one costs two transpositions
-(pytorch#111824), and the SiLU another pass; here one compiled kernel does both. On the CPU it is PyTorch's own two
-calls. Statistics are taken in float32 whatever the precision of the network.
+(pytorch#111824), and the SiLU another pass; here two kernels do both. A convolution's bias, and the embedding of the
+time, are added inside the norm that follows, which costs nothing; a pass of their own would cost as much as the norm.
+On the CPU all of it is PyTorch's own calls. Statistics are taken in float32 whatever the precision of the network.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from .folded_upsample import FoldedUpResBlock
+from .cuda import as_kernels_want, kernels_for
+from .folded_upsample import FoldedConv, FoldedUpResBlock, enlarged
 from .surgery import replace_modules
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["FusedResBlock", "GroupNormSilu", "fuse_norms", "normalise_silu"]
-
-_MOST_SHAPES = 64
-"""Kernels are compiled for each shape; dynamo gives up after 8 unless it is told that there will be more."""
+__all__ = ["FusedNorm", "FusedResBlock", "FusedUnetBlock", "add_biased", "fuse_norms"]
 
 
-class GroupNormSilu(nn.Module):
-    """``silu(norm(x))``.
+class FusedNorm(nn.Module):
+    """``silu(norm(x + added))``, or without the SiLU.
 
     Args:
         norm: whose weights and groups are used.
+        silu: whether a SiLU follows.
     """
 
-    def __init__(self, norm: nn.GroupNorm) -> None:
+    def __init__(self, norm: nn.Module, *, silu: bool) -> None:
         super().__init__()
-        self.groups, self.eps = norm.num_groups, norm.eps
+        assert isinstance(norm, nn.GroupNorm)
+        self.groups, self.eps, self.silu = norm.num_groups, norm.eps, silu
         self.weight, self.bias = norm.weight, norm.bias
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """`(B, C, x, y, z)`, in the precision of the input."""
-        if x.is_cuda:
-            return _compiled()(x, self.weight, self.bias, self.groups, self.eps)
-        return functional.silu(functional.group_norm(x, self.groups, self.weight, self.bias, self.eps))
+    def forward(self, x: torch.Tensor, added: torch.Tensor | None = None) -> torch.Tensor:
+        """In the precision of the input.
+
+        Args:
+            x: `(B, C, x, y, z)`.
+            added: `(B or 1, C)`, to each point of a channel before the norm.
+        """
+        if kernels := kernels_for(x):
+            made: torch.Tensor = kernels.group_norm(
+                x, self.weight, self.bias, self.groups, self.eps, added, silu=self.silu
+            )
+            return made
+        if added is not None:
+            x = x + _everywhere(added)
+        normed = functional.group_norm(x, self.groups, self.weight, self.bias, self.eps)
+        return functional.silu(normed) if self.silu else normed
 
 
 class FusedResBlock(nn.Module):
@@ -52,86 +60,88 @@ class FusedResBlock(nn.Module):
         block: `AEKLResBlock` or `MaisiResBlock`.
     """
 
-    conv1: Any
-    conv2: Any
-    shortcut: Any
-
     def __init__(self, block: Any) -> None:
         super().__init__()
-        self.norm1, self.norm2 = _fused(block.norm1), _fused(block.norm2)
-        self.conv1, self.conv2, self.shortcut = block.conv1, block.conv2, block.nin_shortcut
+        self.norm1, self.norm2 = FusedNorm(block.norm1, silu=True), FusedNorm(block.norm2, silu=True)
+        self.conv1, self.bias1 = _without_bias(block.conv1)
+        self.conv2, self.bias2 = _without_bias(block.conv2)
+        self.shortcut = block.nin_shortcut
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """As of the block."""
-        h = self.conv2(self.norm2(self.conv1(self.norm1(x))))
-        added: torch.Tensor = self.shortcut(x) + h
-        return added
+        h = self.norm2(self.conv1(self.norm1(x)), self.bias1[None])
+        return add_biased(self.shortcut(x), self.conv2(h), self.bias2)
 
 
-def normalise_silu(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, groups: int, eps: float) -> torch.Tensor:
-    """The formula that is compiled: views, one reduction, and a chain of products that keeps the strides.
+class FusedUnetBlock(nn.Module):
+    """In place of the residual blocks of both UNets.
 
     Args:
-        x: `(B, C, x, y, z)`.
-        weight: `(C,)`.
-        bias: `(C,)`.
-        groups: of channels.
-        eps: added to the variance.
+        block: `DiffusionUNetResnetBlock`, or what has been put in its place where it upsamples.
     """
-    grouped = x.float().view(x.shape[0], groups, -1, *x.shape[2:])
-    variance, mean = torch.var_mean(grouped, dim=(2, 3, 4, 5), correction=0, keepdim=True)
-    scale = torch.rsqrt(variance + eps) * weight.float().view(1, groups, -1, 1, 1, 1)
-    shift = bias.float().view(1, groups, -1, 1, 1, 1) - mean * scale
-    return functional.silu(grouped * scale + shift).flatten(1, 2).to(x.dtype)
+
+    def __init__(self, block: Any) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = FusedNorm(block.norm1, silu=True), FusedNorm(block.norm2, silu=True)
+        self.conv1, self.bias1 = _without_bias(block.conv1)
+        self.conv2, self.bias2 = _without_bias(block.conv2)
+        self.time_emb_proj, self.skip_connection = block.time_emb_proj, block.skip_connection
+        self.folded = isinstance(block, FoldedUpResBlock)
+        self.resample = None if self.folded else block.upsample or block.downsample
+
+    def forward(self, x: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
+        """As of the block."""
+        x = as_kernels_want(x)
+        h = self.norm1(x)
+        if self.resample is not None:
+            x, h = self.resample(x), self.resample(h)
+        h = self.conv1(h)
+        if self.folded:
+            x = enlarged(x)
+        h = self.norm2(h, self.time_emb_proj(functional.silu(emb)) + self.bias1)
+        return add_biased(self.skip_connection(x), self.conv2(h), self.bias2)
+
+
+def add_biased(a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """``a + b + bias``, for `(B, C, x, y, z)` and `(C,)`."""
+    kernels = kernels_for(a)
+    if kernels and b.stride() == a.stride():
+        added: torch.Tensor = kernels.add_biased(a, b, bias)
+        return added
+    return a + (b + _everywhere(bias[None]))
 
 
 def fuse_norms(network: nn.Module) -> int:
-    """Fuses every GroupNorm that a SiLU follows, in place; gives how many blocks were changed."""
-    from monai.networks.nets.diffusion_model_unet import DiffusionUNetResnetBlock
-
-    changed = replace_modules(network, _replacement)
-    for module in network.modules():
-        if isinstance(module, DiffusionUNetResnetBlock | FoldedUpResBlock):
-            _fuse_in_unet(module)
-            changed += 1
+    """Fuses every GroupNorm with what stands around it, in place; gives how many places were changed."""
     head = getattr(network, "out", None)
     if isinstance(head, nn.Sequential) and isinstance(head[0], nn.GroupNorm) and isinstance(head[1], nn.SiLU):
-        head[0], head[1] = GroupNormSilu(head[0]), nn.Identity()
-        changed += 1
-    return changed
-
-
-def _fuse_in_unet(block: Any) -> None:
-    """The block's one SiLU also activates the embedding of the time, which must keep it."""
-    block.norm1, block.norm2 = _fused(block.norm1), _fused(block.norm2)
-    block.time_emb_proj = nn.Sequential(nn.SiLU(), block.time_emb_proj)
-    block.nonlinearity = nn.Identity()
+        head[0], head[1] = FusedNorm(head[0], silu=True), nn.Identity()
+        return 1 + replace_modules(network, _replacement)
+    return replace_modules(network, _replacement)
 
 
 def _replacement(module: nn.Module) -> nn.Module | None:
     from monai.networks.nets.autoencoderkl import AEKLResBlock
+    from monai.networks.nets.diffusion_model_unet import DiffusionUNetResnetBlock
 
     if isinstance(module, AEKLResBlock) or type(module).__name__ == "MaisiResBlock":
         return FusedResBlock(module)
-    return _plain_norm(module) if type(module).__name__ == "MaisiGroupNorm3D" else None
+    if isinstance(module, DiffusionUNetResnetBlock | FoldedUpResBlock):
+        return FusedUnetBlock(module)
+    # one of MAISI's loops over the groups to save memory, and always gives float32
+    return FusedNorm(module, silu=False) if isinstance(module, nn.GroupNorm) else None
 
 
-def _fused(norm: nn.Module) -> GroupNormSilu:
-    assert isinstance(norm, nn.GroupNorm)
-    return GroupNormSilu(norm)
+def _without_bias(module: nn.Module) -> tuple[nn.Module, nn.Parameter]:
+    """A convolution, out of its wrappers, and its bias, which is added elsewhere."""
+    convolution: Any = module
+    if not isinstance(module, FoldedConv):
+        convolution = next(part for part in module.modules() if isinstance(part, nn.Conv3d))
+    bias = convolution.bias
+    assert bias is not None
+    convolution.bias = None
+    return convolution, bias
 
 
-def _plain_norm(norm: nn.Module) -> nn.GroupNorm:
-    """PyTorch's, in place of the one that loops over the groups to save memory, and always gives float32."""
-    assert isinstance(norm, nn.GroupNorm)
-    plain = nn.GroupNorm(norm.num_groups, norm.num_channels, norm.eps, device="meta")
-    plain.weight, plain.bias = norm.weight, norm.bias
-    return plain
-
-
-@cache
-def _compiled() -> Callable[..., torch.Tensor]:
-    dynamo: Any = torch._dynamo.config  # noqa: SLF001  # the only place where the limit can be set
-    dynamo.recompile_limit = max(dynamo.recompile_limit, _MOST_SHAPES)
-    compiled: Callable[..., torch.Tensor] = torch.compile(normalise_silu, dynamic=False)
-    return compiled
+def _everywhere(values: torch.Tensor) -> torch.Tensor:
+    return values[:, :, None, None, None]

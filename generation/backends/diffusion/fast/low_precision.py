@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from .narrow_conv import NarrowConv
 from .one_token_attention import OneTokenAttention
 from .surgery import replace_modules
 
@@ -42,7 +43,7 @@ class Float32Island(nn.Module):
 
 
 class Float32Pool(nn.Module):
-    """Average pooling, which PyTorch lacks in bfloat16 on the CPU."""
+    """Average pooling, which PyTorch lacks in bfloat16 on the CPU and in channels-last memory on CUDA."""
 
     def __init__(self, pool: nn.AvgPool3d) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class Float32Pool(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """As of the module."""
         pooled: torch.Tensor = self.pool(x if x.is_cuda else x.float())
-        return pooled.to(x.dtype)
+        return pooled.to(x.dtype).contiguous(memory_format=torch.channels_last_3d)
 
 
 def to_precision(network: nn.Module, precision: str) -> None:
@@ -64,7 +65,9 @@ def to_precision(network: nn.Module, precision: str) -> None:
     if precision == "fp32":
         return
     for parent, name, output in list(_islands(network)):
-        parent._modules[name] = Float32Island(_child(parent, name), output)  # noqa: SLF001  # also for numbered children
+        child = _child(parent, name)
+        island = NarrowConv(child) if output == torch.float32 else Float32Island(child, output)
+        parent._modules[name] = island  # noqa: SLF001  # also for numbered children
     replace_modules(network, lambda module: Float32Pool(module) if isinstance(module, nn.AvgPool3d) else None)
     _convert(network)
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch's stub wants a dtype too
@@ -90,7 +93,7 @@ def _child(parent: nn.Module, name: str) -> nn.Module:
 
 
 def _convert(module: nn.Module) -> None:
-    if isinstance(module, Float32Island | OneTokenAttention):
+    if isinstance(module, Float32Island | NarrowConv | OneTokenAttention):
         return
     for parameter in module.parameters(recurse=False):
         parameter.data = parameter.data.to(torch.bfloat16)
