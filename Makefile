@@ -26,8 +26,9 @@ $(VENV)/.check: $(VENV)/.test
 demo: $(VENV)/.demo
 	$(BIN)/python -m voxpress.demo $(DEMO) $(DEMO_ARGS)
 
+# one process a core: threads of PyTorch in each would wait for those of the others
 test: $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TESTS)
 
 # mypy reads an installed copy: it would name the modules of the checkout after the checkout's folder
 check: $(VENV)/.check

@@ -38,7 +38,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from . import builder, cards, generation, loaders, press, quality, store
+    from . import builder, cards, generation, loaders, press, quality, store, training
     from .builder import detach, export, fetch, import_volumes, load_dataset, pin
     from .generation.regenerate import regenerate
     from .generation.repair import repair
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .release import publish
     from .store import open, verify  # noqa: A004 - read as voxpress.open
     from .store.diff import diff
+    from .training import train
 
 __all__ = [
     "CorruptError",
@@ -91,12 +92,14 @@ __all__ = [
     "regenerate",
     "repair",
     "store",
+    "train",
+    "training",
     "verify",
 ]
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"builder", "cards", "generation", "loaders", "press", "quality", "store"})
+_ROOMS = frozenset({"builder", "cards", "generation", "loaders", "press", "quality", "store", "training"})
 _HOMES = {
     "audit": "memorisation",
     "detach": "builder",
@@ -115,6 +118,7 @@ _HOMES = {
     "publish": "release",
     "regenerate": "generation.regenerate",
     "repair": "generation.repair",
+    "train": "training",
     "verify": "store",
 }
 

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .commands.arguments import judging, making, moving, reading
+from .commands.arguments import judging, making, moving, reading, training
 from .commands.console import MistakeError, printable
 from .errors import (
     PublishError,
@@ -49,6 +49,7 @@ _RESUMABLE = (
     "recode",
     "regenerate",
     "repair",
+    "train",
 )
 
 
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"voxpress {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for group in (making, reading, judging, moving):
+    for group in (making, training, reading, judging, moving):
         group.add(commands)
     return parser
 

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from ..store import Cohort
     from .people import Values
 
-__all__ = ["FileReference", "Reference", "StoreReference", "open_real", "open_reference", "people_of"]
+__all__ = [
+    "FileReference",
+    "Reference",
+    "StoreReference",
+    "open_real",
+    "open_reference",
+    "people_of",
+    "store_reference",
+]
 
 _SUBJECT: Final = "subject"
 _LEAST_BACKGROUND: Final = 0.02
@@ -263,6 +271,11 @@ def _of_store(path: str | os.PathLike[str], where: str | None) -> StoreReference
     if not len(cohort):
         msg = f"no sample of {cohort.url} is left to compare with{f' by {where!r}' if where else ''}; ask for others"
         raise QueryError(msg)
+    return store_reference(cohort)
+
+
+def store_reference(cohort: Cohort) -> StoreReference:
+    """The rows of a cohort, to compare with."""
     ids = tuple(cohort.columns(["sample_id"])["sample_id"].to_pylist())
     subjects = ids
     if _SUBJECT in cohort.conditions:

@@ -13,6 +13,7 @@ FLOORS = {
     "loaders": {"store", "quality"},
     "builder": {"store", "quality", "loaders", "generation"},
     "cards": {"store", "quality", "loaders", "generation", "builder"},
+    "training": {"store", "quality", "loaders", "generation", "builder", "cards"},
 }
 MODULES = [(room, path.relative_to(ROOT)) for room in FLOORS for path in sorted((ROOT / room).rglob("*.py"))]
 

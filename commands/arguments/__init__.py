@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import judging, making, moving, reading
+from . import judging, making, moving, reading, training
 
-__all__ = ["judging", "making", "moving", "reading"]
+__all__ = ["judging", "making", "moving", "reading", "training"]

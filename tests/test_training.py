@@ -1,0 +1,238 @@
+"""A model is trained on a small data set, stopped and resumed, generates, and is audited against what it learned."""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+import tiny_training as tiny
+import torch
+
+import voxpress
+from voxpress.errors import RecipeError, StoreExistsError
+from voxpress.generation.backends.diffusion.model_card import load_card
+
+pytestmark = pytest.mark.timeout(300)
+RECIPE = """
+name: more-heads
+samples: 6
+seed: 3
+backend: {name: trained, weights: WEIGHTS}
+image: {shape: [16, 16, 16], spacing_mm: [12, 12, 12]}
+conditions: {size_mm: {range: [62, 78]}, tone: {choice: [dark, bright]}}
+splits: {train: 1}
+shards: {samples: 3}
+"""
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory):
+    return tiny.heads(tmp_path_factory.mktemp("data") / "heads")
+
+
+@pytest.fixture(scope="module")
+def model(heads, tmp_path_factory):
+    return tiny.train(heads, tmp_path_factory.mktemp("models") / "model", budget=tiny.LONG).folder
+
+
+@pytest.fixture(scope="module")
+def short(heads, tmp_path_factory):
+    """A training that ends before anything is learned."""
+    return tiny.train(heads, tmp_path_factory.mktemp("short") / "model").folder
+
+
+@pytest.fixture(scope="module")
+def made(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(RECIPE.replace("WEIGHTS", str(model)))
+    return voxpress.generate(recipe, folder / "more", workers=1)
+
+
+def logged(model, stage, name):
+    with (model / "logs" / f"{stage}.csv").open(newline="") as file:
+        return {int(row["step"]): float(row["value"]) for row in csv.DictReader(file) if row["name"] == name}
+
+
+def test_both_networks_learn(model):
+    first = logged(model, "autoencoder", "loss")
+    assert list(first) == list(range(1, 301))
+    assert np.mean(list(first.values())[-20:]) < 0.6 * np.mean(list(first.values())[:20])
+    second = list(logged(model, "generator", "loss").values())
+    assert np.mean(second[-20:]) < np.mean(second[:20])
+
+
+def test_the_card_tells_what_was_learned_and_from_what(model, heads):
+    card = load_card(str(model / "model.json"), "trained")
+    assert [each.name for each in card.conditions] == ["size_mm", "tone"]
+    assert list(card.conditions[1].choices) == ["bright", "dark"]
+    assert card.latent.factor == 4
+    assert card.training["training_data"].endswith(voxpress.open(heads).manifest.digest)
+    assert card.training["subjects"] + card.training["held_out"] == 60
+    report = json.loads((model / "training.json").read_bytes())
+    assert [measure["name"] for measure in report["measures"]] == ["size_mm"]
+    assert report["measures"][0]["r"] > 0.9
+    assert report["fidelity"]["size_mm"]["samples"] == 8
+    assert report["not_audited"] == ""
+    # set metrics want 30 samples; what needs fewer is there
+    assert all(score["value"] is not None for score in report["scores"])
+    assert (model / "samples.png").stat().st_size > 1000
+    assert not (model / ".voxpress-work").exists()
+
+
+def test_what_shows_subjects_is_private(model):
+    assert (model / "audit").stat().st_mode & 0o077 == 0
+    assert list((model / "audit").glob("autoencoder-*.png"))
+    assert not list(model.glob("*.npy"))
+
+
+def test_the_model_makes_a_data_set_with_measures(made):
+    assert len(made) == 6
+    assert set(made.measures) >= {"measured_size_mm", "measured_foreground_volume_ml"}
+    assert "size_mm" in made.conditions
+    assert made.manifest.lock["training_data"].startswith("heads 1.0.0 ")
+
+
+def test_the_data_set_is_made_again_exactly(made, tmp_path):
+    again = voxpress.regenerate(made.path, tmp_path / "again", workers=1)
+    assert again.level == "exact"
+
+
+def test_what_was_made_is_audited_against_the_training_set(made, model):
+    done = voxpress.audit(made.path, train=model)
+    scores = {score.id: score for score in done.audit.scores}
+    assert scores["audit.positive_control"].value is not None
+    assert scores["audit.copy_excess"].value is not None
+
+
+def test_a_finished_training_is_not_repeated(heads, short):
+    before = (short / "models" / "unet.safetensors").stat().st_mtime_ns
+    done = tiny.train(heads, short)
+    assert done.finished_before
+    assert (short / "models" / "unet.safetensors").stat().st_mtime_ns == before
+
+
+def test_another_plan_does_not_overwrite_a_model(heads, short):
+    with pytest.raises(StoreExistsError, match=r"another finished model.*generator\.steps has 20 there, 21 ordered"):
+        tiny.train(heads, short, "generator.steps=21")
+
+
+class StopError(Exception):
+    """Raised in the middle of a training."""
+
+
+@pytest.mark.parametrize(("stage", "step"), [("autoencoder", 7), ("generator", 1), ("generator", 11)])
+def test_a_training_that_was_stopped_ends_with_the_same_weights(heads, short, tmp_path, monkeypatch, stage, step):
+    monkeypatch.setattr("voxpress.training.stage._KEEP_S", -1.0)
+
+    def stop(doing, done, _):
+        if (doing, done) == (stage, step):
+            raise StopError
+
+    target = tmp_path / "model"
+    with pytest.raises(StopError):
+        tiny.train(heads, target, progress=stop)
+    tiny.train(heads, target, name="model")
+    for name in ("autoencoder", "unet"):
+        file = f"models/{name}.safetensors"
+        assert (target / file).read_bytes() == (short / file).read_bytes()
+    assert logged(target, stage, "loss") == logged(short, stage, "loss")
+
+
+def test_a_damaged_checkpoint_is_told(heads, tmp_path, monkeypatch):
+    monkeypatch.setattr("voxpress.training.stage._KEEP_S", -1.0)
+
+    def stop(doing, done, _):
+        if (doing, done) == ("autoencoder", 2):
+            raise StopError
+
+    with pytest.raises(StopError):
+        tiny.train(heads, tmp_path / "model", progress=stop)
+    kept = tmp_path / "model" / ".voxpress-work" / "autoencoder.checkpoint"
+    kept.write_bytes(kept.read_bytes()[:1000])
+    with pytest.raises(voxpress.CorruptError, match=r"autoencoder\.checkpoint is damaged.*remove it"):
+        tiny.train(heads, tmp_path / "model")
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(heads, tmp_path, monkeypatch):
+    monkeypatch.setattr("voxpress.training.stage._KEEP_S", -1.0)
+
+    def stop(doing, done, _):
+        if (doing, done) == ("autoencoder", 2):
+            raise StopError
+
+    with pytest.raises(StopError):
+        tiny.train(heads, tmp_path / "model", progress=stop)
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "owned"),)
+
+    torch.save({"step": 1, "parts": Evil()}, tmp_path / "model" / ".voxpress-work" / "autoencoder.checkpoint")
+    with pytest.raises(voxpress.CorruptError):
+        tiny.train(heads, tmp_path / "model")
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"conditions": ["size_m"]}, r"no column 'size_m'.*did you mean 'size_mm'"),
+        ({"preset": "tiny"}, r"--preset must be auto, small, medium, large, got 'tiny'"),
+        ({"table": "people.csv"}, r"--table and --grid are for a folder of NIfTI files"),
+        ({"plan": "missing.yaml"}, r"missing\.yaml cannot be read"),
+        ({"device": "cuda"}, r"no CUDA device here"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_written(heads, tmp_path, options, message):
+    with pytest.raises(RecipeError, match=message):
+        voxpress.train(heads, tmp_path / "model", **options)
+    assert not (tmp_path / "model" / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("generator.steps=0", r"generator\.steps: Input should be greater than or equal to 1, got 0"),
+        ("generator.stepz=10", r"generator\.stepz: is not a field here.*did you mean 'steps'"),
+        ("generator.attention=false,false", "attention must be true at some level"),
+        ("generator.channels=32,64,64,64", r"attention must have one value a level, 4, got 2"),
+        ("autoencoder.channels=8,8,8", r"each side must be a multiple of 32"),
+        ("autoencoder.patch=6,6,6", r"autoencoder\.patch: each side must be a multiple of 4"),
+        ("nonsense", r"--set must be name=value"),
+    ],
+)
+def test_a_plan_that_cannot_be_names_the_field(heads, tmp_path, change, message):
+    with pytest.raises(RecipeError, match=message):
+        voxpress.train(heads, tmp_path / "model", sets=[change])
+
+
+def test_too_few_subjects_are_told(tmp_path):
+    few = tiny.heads(tmp_path / "few", "samples=9")
+    with pytest.raises(RecipeError, match="has 7 volumes to train on and 2 that are held out"):
+        tiny.train(few, tmp_path / "model")
+
+
+def test_diffusion_with_a_discriminator_on_patches(heads, tmp_path):
+    sets = (
+        "generator.method=diffusion",
+        "generator.preset=dpmpp2m-4",
+        "generator.steps=2",
+        "autoencoder.adversarial_weight=0.01",
+        "autoencoder.adversarial_after=0",
+        "autoencoder.patch=12,12,12",
+        "autoencoder.steps=4",
+    )
+    done = tiny.train(heads, tmp_path / "model", *sets)
+    assert logged(done.folder, "autoencoder", "told_apart").keys() == {1, 2, 3, 4}
+    assert load_card(str(done.folder / "model.json"), "trained").schedule.kind == "scaled_linear"
+
+
+def test_tensorboard_files_are_written(heads, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    done = tiny.train(heads, tmp_path / "model", "autoencoder.steps=3", "generator.steps=2", tensorboard=True)
+    events = EventAccumulator(str(done.folder / "logs" / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("autoencoder/loss")] == [1, 2, 3]
