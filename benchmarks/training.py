@@ -109,7 +109,15 @@ def words(found: dict[str, Any], arguments: argparse.Namespace) -> str:
     plan = report["plan"]
     measures = {measure["name"]: measure for measure in report["measures"]}
     fidelity = [
-        [f"`{name}`", f"{each['r']:.3f}", f"{each['slope']:.2f}", f"{each['mae']:.3g}", f"{measures[name]['r']:.3f}"]
+        [
+            f"`{name}`",
+            f"{report['uncalibrated'][name]['r']:.3f}",
+            f"{report['uncalibrated'][name]['slope']:.2f}",
+            f"{each['r']:.3f}",
+            f"{each['slope']:.2f}",
+            f"{each['mae']:.3g}",
+            f"{measures[name]['r']:.3f}",
+        ]
         for name, each in report["fidelity"].items()
     ]
     scores = [
@@ -132,7 +140,10 @@ def words(found: dict[str, Any], arguments: argparse.Namespace) -> str:
         f"Ordered against measured, {report['plan']['judged']} samples with conditions of held-out subjects; the last "
         "column is the measure's own correlation with the truth in held-out brains, which no model can be seen to "
         "exceed by much:\n\n"
-        + table(["condition", "r", "slope", "mean error", "r of the measure"], fidelity)
+        + table(
+            ["condition", "r before calibration", "slope", "r, calibrated", "slope", "mean error", "r of the measure"],
+            fidelity,
+        )
         + "\n\nAs a set, beside held-out brains (floor: two halves of these):\n\n"
         + table(["score", "value", "floor"], scores)
         + f"\n\nAudit of {MADE} samples of each model against its own training set. The second model was trained on "

@@ -23,8 +23,8 @@ from voxpress.training.plan import parse_plan
 from voxpress.training.presets import PRESETS, preset_for
 from voxpress.training.ranking import figures_of, ranked
 from voxpress.training.schema import condition_cards, condition_vectors
+from voxpress.training.search import experiments_of, parse_sweep
 from voxpress.training.stage import LearningRate, step_generator
-from voxpress.training.sweep import experiments_of, parse_sweep
 
 TABLE = pa.table(
     {
@@ -122,7 +122,9 @@ def test_diffusion_keeps_the_variance():
 
 
 def test_standardising_keeps_the_function_of_the_autoencoder():
-    plan = parse_plan((16, 16, 16), sets=["autoencoder.channels=[8]"])
+    plan = parse_plan(
+        (16, 16, 16), sets=["autoencoder.channels=[8]", "autoencoder.packing=2", "autoencoder.latent_channels=3"]
+    )
     model = Reconstruction(new_network(autoencoder_card(plan.autoencoder), 3), 2).double().eval()
     volumes = torch.rand(2, 1, 16, 16, 16, generator=torch.Generator().manual_seed(2)).double()
     with torch.no_grad():

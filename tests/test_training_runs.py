@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def heads(tmp_path_factory):
-    return tiny.heads(tmp_path_factory.mktemp("data") / "heads")
+    return tiny.heads(tmp_path_factory.mktemp("data") / "heads", "samples=30")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def scans(heads, tmp_path_factory):
 
 def test_scans_with_a_table_become_a_model(scans, tmp_path, capsys):
     model = tmp_path / "model"
-    command = ["train", str(scans), "--table", str(scans / "people.csv"), "--conditions", "size_mm,tone"]
-    command += ["--licence", "CC-BY-4.0", "--device", "cpu", "-o", str(model)]
+    command = ["train", str(scans), "--table", str(scans / "people.csv"), "--key", "file"]
+    command += ["--conditions", "size_mm,tone", "--licence", "CC-BY-4.0", "--device", "cpu", "-o", str(model)]
     for change in tiny.SHORT:
         command += ["--set", change]
     assert main(command) == 0

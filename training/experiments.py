@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..store import Cohort
     from .plan import TrainingPlan
-    from .sweep import Experiment, Sweep
+    from .search import Experiment, Sweep
 
 __all__ = ["RESULTS_NAME", "Result", "plans_of", "run_experiments"]
 

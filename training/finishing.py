@@ -55,6 +55,7 @@ class Judged:
     Attributes:
         card: as written.
         fidelity: condition → ordered against measured, of samples with conditions of held-out subjects.
+        uncalibrated: the same of samples with conditions of training subjects, before there was a curve.
         left_out: condition → why it is not measured.
         scores: of those samples as a set, each beside its floor.
         not_audited: why the training set was not kept for the audit; empty if it was.
@@ -62,6 +63,7 @@ class Judged:
 
     card: ModelCard
     fidelity: Mapping[str, Fidelity]
+    uncalibrated: Mapping[str, Fidelity]
     left_out: Mapping[str, str]
     scores: Sequence[Mapping[str, Any]]
     not_audited: str
@@ -70,6 +72,7 @@ class Judged:
         """As JSON has it."""
         return {
             "fidelity": {name: asdict(found) for name, found in self.fidelity.items()},
+            "uncalibrated": {name: asdict(found) for name, found in self.uncalibrated.items()},
             "measures": [
                 measure.model_dump(mode="json") | {"range": _range(self.card, measure.name)}
                 for measure in self.card.measures
@@ -115,16 +118,18 @@ class Finishing:
         card = with_digests(card, digests)
         card = card.model_copy(update={"findings_by_design": findings_by_design(self.subjects.held_out)})
         names = [measure.name for measure in card.measures]
+        uncalibrated: dict[str, Fidelity] = {}
         if names:
             trial = self._trial(card, self.subjects.train, "calibration")
             curves = {name: calibration_curve(trial.asked(name), trial.measured[name]) for name in names}
-            card = with_calibration(card, curves)
+            card, uncalibrated = with_calibration(card, curves), fidelity_of(trial, names)
         trial = self._trial(card, self.subjects.held_out, "judged", image_extractors())
         _draw(self.folder, trial, card)
         held_out = self._teller("held-out volumes")
         return Judged(
             card=card,
             fidelity=fidelity_of(trial, names),
+            uncalibrated=uncalibrated,
             left_out=fitted.left_out,
             scores=image_scores(trial, self.subjects.held_out, seed=self.plan.seed, tell=held_out),
             not_audited=self._keep_for_audit(),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Intensities", "intensities_of"]
 
 _PERCENTILE = 99.5
-_FLOOR = 0.02
-"""Of the range; below it, the mean of a neighbourhood is background."""
+_FLOOR = 0.1
+"""Of the range; below it, the mean of a neighbourhood is background. Decoders leave a haze of some hundredths there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

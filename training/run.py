@@ -28,6 +28,7 @@ def train(
     *,
     table: AnyPath | None = None,
     grid: str = "",
+    key: str = "",
     conditions: Sequence[str] | None = None,
     preset: str = "auto",
     plan: AnyPath | None = None,
@@ -51,6 +52,7 @@ def train(
         output: folder of the model.
         table: CSV, TSV or Parquet with one row a NIfTI file, as for `voxpress.import_volumes`.
         grid: that NIfTI files are brought to, as for `voxpress.import_volumes`.
+        key: column of the table that names the files, as for `voxpress.import_volumes`.
         conditions: columns that the model is given; None for all that vary.
         preset: of networks and steps, a name of `presets.PRESETS`; `auto` chooses by the size of the volumes.
         plan: YAML file that changes fields of it, see docs/training.md.
@@ -72,7 +74,7 @@ def train(
     from .training import train_model
 
     target = Path(output)
-    cohort = open_data(source, target, table=table, grid=grid, workers=workers, progress=progress)
+    cohort = open_data(source, target, table=table, grid=grid, key=key, workers=workers, progress=progress)
     chosen = parse_plan(
         cohort.specs["image"].shape,
         preset=preset,
@@ -96,6 +98,7 @@ def sweep(
     *,
     table: AnyPath | None = None,
     grid: str = "",
+    key: str = "",
     preset: str = "auto",
     address: str | None = None,
     workers: int | None = None,
@@ -109,6 +112,7 @@ def sweep(
         search: YAML file that says what to try, see docs/training.md.
         table: as for `train`.
         grid: as for `train`.
+        key: as for `train`.
         preset: as for `train`.
         address: of a Ray cluster whose nodes share the folders; None for this machine.
         workers: as for `train`.
@@ -123,12 +127,12 @@ def sweep(
     """
     from .experiments import plans_of, run_experiments
     from .plan import read_plan_file
-    from .sweep import experiments_of, parse_sweep
+    from .search import experiments_of, parse_sweep
 
     target = Path(output)
     asked = parse_sweep(read_plan_file(Path(search)), str(search))
     experiments = experiments_of(asked)
-    cohort = open_data(source, target, table=table, grid=grid, workers=workers, progress=progress)
+    cohort = open_data(source, target, table=table, grid=grid, key=key, workers=workers, progress=progress)
     shape = cohort.specs["image"].shape
     plans = plans_of(experiments, asked, shape, preset=preset, name=_model_name(target))
     return run_experiments(cohort, target, experiments, plans, at_once=asked.at_once, address=address, tell=progress)
@@ -140,27 +144,28 @@ def open_data(
     *,
     table: AnyPath | None,
     grid: str,
+    key: str,
     workers: int | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> Cohort:
     """The data set, imported first where it is a folder of NIfTI files.
 
     Raises:
-        RecipeError: a table or a grid is given for what is a data set already.
+        RecipeError: a table, a grid or a key is given for what is a data set already.
     """
     from .subjects import open_training
 
     folder = Path(source).expanduser()
     scans = folder.is_dir() and not (folder / MANIFEST_NAME).exists() and not (folder / "versions.json").exists()
     if not scans:
-        if table is not None or grid:
-            msg = f"--table and --grid are for a folder of NIfTI files, and {source} is none; leave them out"
+        if table is not None or grid or key:
+            msg = f"--table, --grid and --key are for a folder of NIfTI files, and {source} is none; leave them out"
             raise RecipeError(msg)
         return open_training(source)
     from ..builder.importing import import_volumes
 
     place = data_folder(target)
-    options: dict[str, Any] = {"grid": grid}
+    options: dict[str, Any] = {"grid": grid, "key": key}
     import_volumes(
         folder, place, synthetic=False, table=table, skip_unmatched=True, workers=workers, progress=progress, **options
     )

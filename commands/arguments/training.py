@@ -36,6 +36,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--table", metavar="FILE", help=table)
     grid = "that NIfTI files are brought to, such as 96,112,96@2,2,2, as for `voxpress import`"
     parser.add_argument("--grid", default="", metavar="GRID", help=grid)
+    key = "column of the table that names the files, as for `voxpress import`"
+    parser.add_argument("--key", default="", metavar="COLUMN", help=key)
     conditions = "columns that the model is given, such as age,sex,diagnosis; by default all that vary"
     parser.add_argument("--conditions", metavar="A,B", help=conditions)
     preset = "networks and steps to start from: small, medium, large; by default chosen by the size of the volumes"
