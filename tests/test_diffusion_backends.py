@@ -241,15 +241,15 @@ def test_slots_that_see_each_other_are_found_and_not_used(monkeypatch) -> None:
 
 
 def test_a_slot_in_the_middle_that_is_another_is_found(monkeypatch) -> None:
-    right = fused_norm.GroupNormSilu.forward
+    right = fused_norm.FusedNorm.forward
 
-    def rounds_the_second_of_three(norm, x):
-        values = right(norm, x)
+    def rounds_the_second_of_three(norm, x, added=None):
+        values = right(norm, x, added)
         if len(values) == 3:
             values[1] += 1e-6
         return values
 
-    monkeypatch.setattr(fused_norm.GroupNormSilu, "forward", rounds_the_second_of_three)
+    monkeypatch.setattr(fused_norm.FusedNorm, "forward", rounds_the_second_of_three)
     loading._kept.clear()
     with pytest.warns(RuntimeWarning, match="depends on its neighbours in a batch of 3"):
         assert tiny.backend("ldm", str(model("ldm")), micro_batch=3).fingerprint()["micro_batch"] == "1"

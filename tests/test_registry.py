@@ -60,7 +60,7 @@ def test_an_unknown_name_lists_what_is_installed(install):
         load_backend("sphere", {}, GRID)
     known = ", ".join(installed_backends())
     assert known.startswith("atlas, ")
-    assert known.endswith("spheres")
+    assert ", spheres, " in known
     assert str(caught.value) == (
         f"backend.name: must be an installed backend, which are {known}, got 'sphere'; did you mean 'spheres'?"
     )

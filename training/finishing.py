@@ -117,6 +117,8 @@ class Finishing:
         card = model_card(self.plan, self.subjects, self.intensities, measures=fitted.cards, facts=facts)
         card = with_digests(card, digests)
         card = card.model_copy(update={"findings_by_design": findings_by_design(self.subjects.held_out)})
+        if fitted.measurer is not None:
+            card = card.model_copy(update={"measures_sha256": hash_file(self.folder / _MEASURES).sha256})
         names = [measure.name for measure in card.measures]
         uncalibrated: dict[str, Fidelity] = {}
         if names:
