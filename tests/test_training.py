@@ -14,7 +14,7 @@ from voxpress.errors import RecipeError, StoreExistsError
 from voxpress.generation.backends.diffusion.model_card import load_card
 from voxpress.generation.levels import Level
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 RECIPE = """
 name: more-heads
 samples: 6

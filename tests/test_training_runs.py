@@ -16,7 +16,7 @@ from voxpress.cli import main
 from voxpress.errors import GenerationError
 from voxpress.generation.backends.diffusion.model_card import load_card
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
