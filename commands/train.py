@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_OF_ONE = ("conditions", "plan", "sets", "name", "seed", "device", "licence", "tensorboard")
+"""What a sweep's file says instead."""
+
 
 def run(asked: argparse.Namespace) -> int:
     """Trains, and says what came of it."""
@@ -25,7 +28,6 @@ def run(asked: argparse.Namespace) -> int:
     if asked.address is not None:
         msg = f"--address is of a Ray cluster for a sweep, got {asked.address!r}; add --sweep FILE.yaml"
         raise MistakeError(msg)
-
     with Stages() as stages:
         done = train(
             asked.source,
@@ -50,9 +52,6 @@ def run(asked: argparse.Namespace) -> int:
     if done.report:
         print(*_lines(done, asked.output), sep="\n")
     return 0
-
-
-_OF_ONE = ("conditions", "plan", "sets", "name", "seed", "device", "licence", "tensorboard")
 
 
 def _sweep(asked: argparse.Namespace) -> int:

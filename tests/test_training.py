@@ -129,17 +129,23 @@ class StopError(Exception):
     """Raised in the middle of a training."""
 
 
-@pytest.mark.parametrize(("stage", "step"), [("autoencoder", 7), ("generator", 1), ("generator", 11)])
-def test_a_training_that_was_stopped_ends_with_the_same_weights(few, short, tmp_path, monkeypatch, stage, step):
-    monkeypatch.setattr("voxpress.training.stage._KEEP_S", -1.0)
+def train_until(stage, step, source, target):
+    """A training that stops after a step of a stage."""
 
     def stop(doing, done, _):
         if (doing, done) == (stage, step):
             raise StopError
 
-    target = tmp_path / "model"
     with pytest.raises(StopError):
-        tiny.train(few, target, progress=stop)
+        tiny.train(source, target, progress=stop)
+
+
+@pytest.mark.parametrize(("stage", "step"), [("autoencoder", 7), ("generator", 1), ("generator", 11)])
+def test_a_training_that_was_stopped_ends_with_the_same_weights(few, short, tmp_path, monkeypatch, stage, step):
+    monkeypatch.setattr("voxpress.training.stage._KEEP_S", -1.0)
+
+    target = tmp_path / "model"
+    train_until(stage, step, few, target)
     tiny.train(few, target, name="model")
     for name in ("autoencoder", "unet"):
         file = f"models/{name}.safetensors"
@@ -150,12 +156,7 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(few, short, tmp_
 def test_a_damaged_checkpoint_is_told(few, tmp_path, monkeypatch):
     monkeypatch.setattr("voxpress.training.stage._KEEP_S", -1.0)
 
-    def stop(doing, done, _):
-        if (doing, done) == ("autoencoder", 2):
-            raise StopError
-
-    with pytest.raises(StopError):
-        tiny.train(few, tmp_path / "model", progress=stop)
+    train_until("autoencoder", 2, few, tmp_path / "model")
     kept = tmp_path / "model" / ".voxpress-work" / "autoencoder.checkpoint"
     kept.write_bytes(kept.read_bytes()[:1000])
     with pytest.raises(voxpress.CorruptError, match=r"autoencoder\.checkpoint is damaged.*remove it"):
@@ -165,12 +166,7 @@ def test_a_damaged_checkpoint_is_told(few, tmp_path, monkeypatch):
 def test_a_checkpoint_with_code_in_it_is_refused(few, tmp_path, monkeypatch):
     monkeypatch.setattr("voxpress.training.stage._KEEP_S", -1.0)
 
-    def stop(doing, done, _):
-        if (doing, done) == ("autoencoder", 2):
-            raise StopError
-
-    with pytest.raises(StopError):
-        tiny.train(few, tmp_path / "model", progress=stop)
+    train_until("autoencoder", 2, few, tmp_path / "model")
 
     class Evil:
         def __reduce__(self):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .stage import set_rate
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -64,8 +66,7 @@ class Adversary:
 
     def learn(self, real: torch.Tensor, made: torch.Tensor, rate: float) -> torch.Tensor:
         """One step of its own; gives its loss."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self._optimizer, rate)
         self._optimizer.zero_grad()
         with self._accelerator.autocast():
             of_made, of_real = self._ready(made)[-1], self._ready(real)[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +11,8 @@ from torch import nn
 from ..generation.backends.diffusion.packing import depth_to_space, space_to_depth
 from ..generation.streams import stream_key
 from .adversary import Adversary
-from .stage import LearningRate, step_generator
+from .architecture import latent_factor
+from .stage import LearningRate, set_rate, step_generator
 from .volumes import EndlessVolumes, volumes_in_order
 
 if TYPE_CHECKING:
@@ -112,8 +114,7 @@ class AutoencoderStage:
 
     def step(self, number: int) -> Mapping[str, torch.Tensor]:
         """One step of the autoencoder, and one of the discriminator where there is one."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._rate.at(number)
+        set_rate(self._optimizer, self._rate.at(number))
         volumes = next(self._volumes).to(self._accelerator.device, non_blocking=True)
         noise = self._noise(number, volumes)
         with self._accelerator.autocast():
@@ -145,10 +146,10 @@ class AutoencoderStage:
         if self._look:
             self._look(number, self._held_out, made)
         error = float((made.clamp(0, 1) - self._held_out).square().mean())
-        return {"held_out_psnr_db": float("inf") if error == 0 else -10 * torch.log10(torch.tensor(error)).item()}
+        return {"held_out_psnr_db": float("inf") if error == 0 else -10 * math.log10(error)}
 
     def _noise(self, number: int, volumes: torch.Tensor) -> torch.Tensor:
-        factor = self._plan.packing * 2 ** (len(self._plan.channels) - 1)
+        factor = latent_factor(self._plan)
         shape = (len(volumes), self._plan.latent_channels, *(side // factor for side in volumes.shape[2:]))
         generator = step_generator(self._seed, self.name, number, self._accelerator.process_index)
         return torch.randn(shape, generator=generator).to(volumes.device)

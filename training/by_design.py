@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..quality import check_sample
+from ..quality.volume import volume_of
 
 if TYPE_CHECKING:
     from ..store import Cohort
@@ -29,6 +28,6 @@ def findings_by_design(cohort: Cohort) -> tuple[str, ...]:
     count = min(len(cohort), _MOST_LOOKED_AT)
     found: Counter[str] = Counter()
     for row in range(count):
-        image = cohort.read(row, "image").astype(np.float32) * np.float32(spec.scale) + np.float32(spec.offset)
+        image = volume_of({"image": cohort.read(row, "image")}, {"image": spec}).image
         found.update(check_sample({"image": image}, {"image": spec}, measured={}, ordered={}))
     return tuple(sorted(code for code, times in found.items() if times > _OFTEN * count))

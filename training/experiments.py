@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import GenerationError, RecipeError
 from ..store import write_atomic
 from .finishing import CARD_NAME
-from .plan import merge, parse_plan, plain_plan, validated
+from .plan import merge, nested, parse_plan, plain_plan, validated
 from .ranking import METRICS, figures_of, ranked
 from .subjects import choose_subjects, open_training
 from .training import REPORT_NAME, train_model
@@ -62,7 +63,7 @@ def plans_of(
         fields = plain_plan(parse_plan(shape, preset=preset, default_name=name))
         merge(fields, dict(sweep.plan))
         for path, value in experiment.changes.items():
-            merge(fields, _nested(path.split("."), value))
+            merge(fields, nested(path.split("."), value))
         plans.append(validated(fields, source=f"experiment {experiment.name}"))
     return plans
 
@@ -155,7 +156,6 @@ def _tuned(
                 name="tune",
                 storage_path=str((target / ".ray").resolve()),
                 verbose=0,
-                failure_config=tune.FailureConfig(),
             ),
         )
         grid = tuner.fit()
@@ -191,8 +191,6 @@ def _ranked(experiments: Sequence[Experiment], folders: Sequence[Path], failed: 
 
 def _write(target: Path, results: Sequence[Result]) -> None:
     """`sweep.csv`, the best one first."""
-    import io
-
     changed = list(results[0].experiment.changes)
     metrics = [metric for metric in METRICS if any(metric in result.figures for result in results)]
     text = io.StringIO(newline="")
@@ -204,10 +202,3 @@ def _write(target: Path, results: Sequence[Result]) -> None:
         rank = "" if result.rank is None else f"{result.rank:.3g}"
         writer.writerow([result.experiment.name, rank, *tried, *found, result.failed])
     write_atomic(target / RESULTS_NAME, text.getvalue().encode(), scratch=target / ".ray")
-
-
-def _nested(path: Sequence[str], value: Any) -> dict[str, Any]:
-    for part in reversed(path):
-        value = {part: value}
-    found: dict[str, Any] = value
-    return found

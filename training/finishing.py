@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import QualityError
 from ..generation.backend import Grid
+from ..generation.backends.diffusion.sources import MEASURES_FILE
 from ..generation.streams import stream_key
 from ..quality.audit.keeping import ScanSource, keep_for_audit
 from ..quality.reference import store_reference
@@ -45,7 +46,6 @@ CARD_NAME: Final = "model.json"
 _MOST_FITTED = 1500
 """Volumes that a measure is fitted to: a regression on 32³ voxels holds them all in memory, 0.4 GB."""
 _WEIGHTS: Final = {"autoencoder": "models/autoencoder.safetensors", "unet": "models/unet.safetensors"}
-_MEASURES: Final = "models/measures.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Finishing:
         card = with_digests(card, digests)
         card = card.model_copy(update={"findings_by_design": findings_by_design(self.subjects.held_out)})
         if fitted.measurer is not None:
-            card = card.model_copy(update={"measures_sha256": hash_file(self.folder / _MEASURES).sha256})
+            card = card.model_copy(update={"measures_sha256": hash_file(self.folder / MEASURES_FILE).sha256})
         names = [measure.name for measure in card.measures]
         uncalibrated: dict[str, Fidelity] = {}
         if names:
@@ -167,7 +167,7 @@ class Finishing:
             save_file(tensors, self.folder / file)
         if fitted.measurer is not None:
             own = fitted.measurer
-            save_arrays({"weights": own.weights, "bias": own.bias, "mean": own.mean}, self.folder / _MEASURES)
+            save_arrays({"weights": own.weights, "bias": own.bias, "mean": own.mean}, self.folder / MEASURES_FILE)
         return {name: hash_file(self.folder / file).sha256 for name, file in _WEIGHTS.items()}
 
     def _trial(self, card: ModelCard, cohort: Cohort, name: str, extractors: Sequence[FeatureExtractor] = ()) -> Trial:

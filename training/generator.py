@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..generation.streams import stream_key
 from .objectives import objective_of
-from .stage import LearningRate, step_generator
+from .stage import LearningRate, set_rate, step_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,8 +69,7 @@ class GeneratorStage:
 
     def step(self, number: int) -> Mapping[str, torch.Tensor]:
         """One step, and one of the average."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._rate.at(number)
+        set_rate(self._optimizer, self._rate.at(number))
         rank, processes = self._accelerator.process_index, self._accelerator.num_processes
         generator = step_generator(self._seed, self.name, number, rank)
         batch = self._plan.batch_size // processes * processes or processes

@@ -21,6 +21,7 @@ __all__ = [
     "LicencePlan",
     "TrainingPlan",
     "merge",
+    "nested",
     "parse_plan",
     "plain_plan",
     "read_plan_file",
@@ -220,6 +221,14 @@ def merge(fields: dict[str, Any], changes: Mapping[str, Any]) -> None:
             fields[name] = value
 
 
+def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
+    """A change of one field, as `merge` takes it."""
+    for part in reversed(path):
+        value = {part: value}
+    found: dict[str, Any] = value
+    return found
+
+
 def validated(fields: Mapping[str, Any], source: str) -> TrainingPlan:
     """The plan of plain fields.
 
@@ -250,10 +259,7 @@ def _changed(change: str) -> dict[str, Any]:
     source = f"--set {change}"
     value: Any = [read_value(part.strip(), source=source) for part in text.split(",")] if listed else None
     value = value if listed else read_value(text, source=source)
-    for part in reversed(path):
-        value = {part: value}
-    found: dict[str, Any] = value
-    return found
+    return nested(path, value)
 
 
 def _fields_at(path: str) -> Sequence[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str, int, int], None]
 
-__all__ = ["LearningRate", "Stage", "run_stage", "step_generator"]
+__all__ = ["LearningRate", "Stage", "run_stage", "set_rate", "step_generator"]
 
 _KEEP_S = 60.0
 _LOGGED = 200
@@ -70,6 +70,12 @@ class LearningRate:
             return self.highest * (step + 1) / rise
         share = (step - rise) / max(1, self.steps - rise)
         return self.highest * (_LAST + (1 - _LAST) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def set_rate(optimizer: Any, rate: float) -> None:
+    """Gives all parameters of an optimiser one learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def step_generator(seed: int, stage: str, step: int, rank: int = 0) -> torch.Generator:
