@@ -49,28 +49,30 @@ PEAK_SIDE = 8192
 PLAIN_STEPS = 50
 
 
-def model(folder: Path, *, small: bool) -> dict[str, str]:
+def model(folder: Path, name: str = "brain-ldm", family: str = "ldm", *, small: bool = False) -> dict[str, str]:
     """Card and random weights; the options of a recipe that uses them."""
-    fields = load_card("brain-ldm", "ldm").model_dump(mode="json", exclude={"sha256"})
-    for network in fields["networks"].values():
-        network["digests"] = {}
+    fields = load_card(name, family).model_dump(mode="json", exclude={"sha256"})
+    for kind, network in fields["networks"].items():
+        network["digests"], network["files"] = {}, [f"models/{kind}.safetensors"]
+    # where it is None, it stands in the published file
+    fields["latent"]["scale_factor"] = fields["latent"]["scale_factor"] or 1.0
     if small:
         fields["grid"]["shapes"] = [[32, 32, 32]]
         fields["networks"]["unet"]["arguments"] |= SMALL
         fields["networks"]["autoencoder"]["arguments"] |= {"channels": [32, 32, 32, 32]}
         fields["networks"]["unet"]["parameters"] = fields["networks"]["autoencoder"]["parameters"] = None
-    (folder / "models").mkdir()
+    (folder / "models").mkdir(parents=True)
     (folder / "card.json").write_text(json.dumps(fields))
-    card = load_card(str(folder / "card.json"), "ldm")
+    card = load_card(str(folder / "card.json"), family)
     generator = torch.Generator().manual_seed(0)
-    for name, network in (("autoencoder", card.networks.autoencoder), ("model", card.networks.unet)):
+    for kind, network in (("autoencoder", card.networks.autoencoder), ("unet", card.networks.unet)):
         tensors = {}
         for key, wanted in build_network(network).state_dict().items():
             drawn = torch.randn(wanted.shape, generator=generator) * 0.7 / max(1, wanted[0].numel()) ** 0.5
             tensors[key] = 1 + 0.1 * drawn if "norm" in key and key.endswith("weight") else drawn
-        if name == "autoencoder":
+        if kind == "autoencoder":
             sound_image(card, tensors)
-        save_file(tensors, folder / "models" / f"{name}.safetensors")
+        save_file(tensors, folder / "models" / f"{kind}.safetensors")
     return {"model": str(folder / "card.json"), "weights": str(folder)}
 
 
@@ -79,8 +81,11 @@ def sound_image(card: ModelCard, tensors: dict[str, torch.Tensor]) -> None:
     network = build_network(card.networks.autoencoder)
     load_into(network, Checkpoint(tensors=tensors, scale_factor=None), Path("random"))
     with torch.inference_mode():
-        image = network.decode(torch.randn(1, 3, 4, 4, 4, generator=torch.Generator().manual_seed(1)))
-    last = f"decoder.blocks.{len(network.decoder.blocks) - 1}.conv"
+        latents = torch.randn(1, card.latent.channels, 8, 8, 8, generator=torch.Generator().manual_seed(1))
+        image = network.decode(latents)
+    last = [key for key in tensors if key.startswith("decoder.") and key.endswith(".weight")][-1].removesuffix(
+        ".weight"
+    )
     factor = 0.1 / float(image.std())
     tensors[f"{last}.weight"] = tensors[f"{last}.weight"] * factor
     tensors[f"{last}.bias"] = (tensors[f"{last}.bias"] - float(image.mean())) * factor + 0.35
@@ -213,7 +218,7 @@ def measure(args: argparse.Namespace) -> dict:
     """Everything, as plain data."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        named = model(folder, small=args.small)
+        named = model(folder / "model", small=args.small)
         grid = Grid(shape=(32, 32, 32) if args.small else (160, 224, 160), spacing_mm=(1.0, 1.0, 1.0))
         # the published one last: the plain engine that it is compared with is the one that is timed below
         rows = [ours(named, grid, each, args, folder) for each in ("dpmpp2m-20", "ddim50-leading")][::-1]

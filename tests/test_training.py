@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import tiny_training as tiny
 import torch
+from torch import nn
 
 import voxpress
 from voxpress.errors import RecipeError, StoreExistsError
 from voxpress.generation.backends.diffusion.model_card import load_card
 from voxpress.generation.levels import Level
+from voxpress.training.intensities import Intensities
+from voxpress.training.measures import pooled_rows
 
 pytestmark = pytest.mark.timeout(900)
 RECIPE = """
@@ -62,6 +65,32 @@ def logged(model, stage, name):
         return {int(row["step"]): float(row["value"]) for row in csv.DictReader(file) if row["name"] == name}
 
 
+class Fogged(nn.Module):
+    """An autoencoder that adds a haze to what it is given."""
+
+    def __init__(self, haze):
+        super().__init__()
+        self.haze = nn.Parameter(torch.tensor(haze))
+
+    def encode(self, volumes):
+        return volumes, volumes
+
+    def decode(self, latents):
+        return latents + self.haze
+
+
+def test_a_measure_sees_volumes_as_the_decoder_gives_them(few):
+    cohort, intensities = voxpress.open(few), Intensities(minimum=0.0, maximum=1.0, unit="arbitrary")
+    card = intensities.card().model_copy(update={"floor": 0.0})
+    rows = pooled_rows(cohort, intensities, card)
+    assert np.allclose(pooled_rows(cohort, intensities, card, Fogged(0.0)), rows, atol=1e-3)
+    fogged = pooled_rows(cohort, intensities, card, Fogged(0.05))
+    assert (fogged.min(axis=1) > rows.min(axis=1) + 0.01).all()
+    # the haze is below the floor of a card, and samples have none
+    cleaned = pooled_rows(cohort, intensities, intensities.card(), Fogged(0.05))
+    assert np.allclose(cleaned.min(axis=1), 0.0)
+
+
 def test_both_networks_learn(model):
     first = logged(model, "autoencoder", "loss")
     assert list(first) == list(range(1, 251))
@@ -79,7 +108,8 @@ def test_the_card_tells_what_was_learned_and_from_what(model, heads):
     assert (card.training["subjects"], card.training["held_out"]) == (35, 24)
     report = json.loads((model / "training.json").read_bytes())
     assert [measure["name"] for measure in report["measures"]] == ["size_mm"]
-    assert report["measures"][0]["r"] > 0.9
+    # an autoencoder of so few steps gives back little of the size, and a measure is fitted to that too
+    assert report["measures"][0]["r"] > 0.7
     assert report["fidelity"]["size_mm"]["samples"] == 8
     assert report["not_audited"] == ""
     # set metrics want 30 samples; what needs fewer is there

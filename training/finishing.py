@@ -16,6 +16,7 @@ from ..quality.audit.keeping import ScanSource, keep_for_audit
 from ..quality.reference import store_reference
 from ..store import hash_file, write_atomic
 from ..store.threads import available_cpus
+from .autoencoder import Reconstruction
 from .by_design import findings_by_design
 from .calibration import calibration_curve
 from .card import model_card, with_calibration, with_digests
@@ -43,9 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["CARD_NAME", "Finishing", "Judged", "write_card"]
 
 CARD_NAME: Final = "model.json"
-_MOST_FITTED = 1500
-"""Volumes that a measure is fitted to: a regression on 32³ voxels holds them all in memory, 0.4 GB."""
-_WEIGHTS: Final = {"autoencoder": "models/autoencoder.safetensors", "unet": "models/unet.safetensors"}
+_MOST_FITTED = 750
+"""Volumes that a measure is fitted to: a regression on 32³ voxels holds each twice in memory, 0.4 GB in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +112,9 @@ class Finishing:
             networks: `autoencoder` (standardised) and `unet` (averaged).
             facts: of the training, for the card.
         """
-        fitted = self._fitted()
-        digests = self._write_weights(networks, fitted)
+        fitted = self._fitted(networks["autoencoder"])
         card = model_card(self.plan, self.subjects, self.intensities, measures=fitted.cards, facts=facts)
-        card = with_digests(card, digests)
+        card = with_digests(card, self._write_weights(card, networks, fitted))
         card = card.model_copy(update={"findings_by_design": findings_by_design(self.subjects.held_out)})
         if fitted.measurer is not None:
             card = card.model_copy(update={"measures_sha256": hash_file(self.folder / MEASURES_FILE).sha256})
@@ -137,7 +136,7 @@ class Finishing:
             not_audited=self._keep_for_audit(),
         )
 
-    def _fitted(self) -> Fitted:
+    def _fitted(self, autoencoder: Any) -> Fitted:
         """Measures of all numbers, fitted to training subjects and tried on the others."""
         tell = self._teller("measures")
         numbers = [card for card in self.subjects.cards if card.kind == "number"]
@@ -145,30 +144,35 @@ class Finishing:
         if len(train) > _MOST_FITTED:
             generator = np.random.default_rng(stream_key(self.plan.seed, "measures"))
             train = train.select(np.sort(generator.permutation(len(train))[:_MOST_FITTED]))
-        sides = []
-        for done, cohort in enumerate((train, self.subjects.held_out)):
+        model = Reconstruction(autoencoder, self.plan.autoencoder.packing).eval()
+        held_out = self.subjects.held_out
+        rows = []
+        for done, (cohort, through) in enumerate(((train, None), (train, model), (held_out, None))):
             if tell:
-                tell(done, 2)
-            values = [numbers_of(cohort, card) for card in numbers]
-            sides.append((pooled_rows(cohort, self.intensities, image), values))
-        fitted = fit_measurer(sides[0], sides[1], numbers, self.subjects.image.shape, image)
+                tell(done, 3)
+            rows.append(pooled_rows(cohort, self.intensities, image, through))
+        values, apart = ([numbers_of(cohort, card) for card in numbers] for cohort in (train, held_out))
+        twice = (np.concatenate(rows[:2]), [np.concatenate((own, own)) for own in values])
+        fitted = fit_measurer(twice, (rows[2], apart), numbers, self.subjects.image.shape, image)
         if tell:
-            tell(2, 2)
+            tell(3, 3)
         return fitted
 
-    def _write_weights(self, networks: Mapping[str, Any], fitted: Fitted) -> dict[str, str]:
+    def _write_weights(self, card: ModelCard, networks: Mapping[str, Any], fitted: Fitted) -> dict[str, str]:
         """Gives the SHA-256 of each network's file."""
         from safetensors.numpy import save_file as save_arrays
         from safetensors.torch import save_file
 
-        (self.folder / "models").mkdir(parents=True, exist_ok=True)
-        for name, file in _WEIGHTS.items():
-            tensors = {key: value.detach().cpu().contiguous() for key, value in networks[name].state_dict().items()}
-            save_file(tensors, self.folder / file)
+        digests = {}
+        for name, network in networks.items():
+            path = self.folder / getattr(card.networks, name).files[0]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file({key: each.detach().cpu().contiguous() for key, each in network.state_dict().items()}, path)
+            digests[name] = hash_file(path).sha256
         if fitted.measurer is not None:
             own = fitted.measurer
             save_arrays({"weights": own.weights, "bias": own.bias, "mean": own.mean}, self.folder / MEASURES_FILE)
-        return {name: hash_file(self.folder / file).sha256 for name, file in _WEIGHTS.items()}
+        return digests
 
     def _trial(self, card: ModelCard, cohort: Cohort, name: str, extractors: Sequence[FeatureExtractor] = ()) -> Trial:
         """Samples with the conditions of rows of a cohort."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import StoreExistsError
 from ..generation.backends.diffusion.networks import new_network
 from ..generation.streams import sample_seed, stream_key
 from ..quality.reference import store_reference
-from ..store import WorkFolder, refuse_foreign, refuse_inside, write_atomic
+from ..store import WorkFolder, differences, refuse_foreign, refuse_inside, write_atomic
 from .architecture import check_shape
 from .autoencoder import AutoencoderStage
 from .card import model_card
@@ -227,13 +228,10 @@ class _Run:
 
 
 def _finished_before(target: Path, order: Mapping[str, Any]) -> Trained:
-    from ..errors import StoreExistsError
-    from ..store import differences
-
     report = json.loads((target / REPORT_NAME).read_bytes())
-    there = {name: report.get(name) for name in order}
-    if there != json.loads(json.dumps(order)):
-        differing = "; ".join(differences(there, json.loads(json.dumps(order))))
+    there, wanted = {name: report.get(name) for name in order}, json.loads(json.dumps(order))
+    if there != wanted:
+        differing = "; ".join(differences(there, wanted))
         msg = f"{target} holds another finished model ({differing}); give another target"
         raise StoreExistsError(msg)
     return Trained(folder=target, report=report, finished_before=True)

@@ -5,6 +5,7 @@ An engine is kept for the process, since a run asks for the backend more than on
 
 from __future__ import annotations
 
+import gc
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,8 @@ def load_engine(plan: Plan) -> Loaded:
     key = repr(plan)
     if key not in _kept:
         _kept.clear()
+        # recorded steps and their engine hold each other, and with that the device's memory
+        gc.collect()
         _kept[key] = _load(plan)
     return _kept[key]
 
