@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...backend import Grid, Order
-    from .loading import Loaded, Plan
+    from .loading import Loaded
     from .measurer import Measurer
     from .model_card import MeasureCard, ModelCard
+    from .plan import Plan
 
 __all__ = ["DiffusionBackend", "LdmBackend", "NvRflowBackend", "TrainedBackend"]
 
@@ -156,7 +157,7 @@ class DiffusionBackend:
         return load_card(self._options.model or self.default_model, self.name)
 
     def _plan(self) -> Plan:
-        from .loading import plan_of
+        from .plan import plan_of
 
         return plan_of(self._options, self._card, self.grid)
 

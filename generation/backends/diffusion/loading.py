@@ -1,4 +1,4 @@
-"""From options to an engine that was tried: finds and checks weights, builds networks, makes them fast.
+"""From a plan to an engine that was tried: finds and checks weights, builds networks, makes them fast.
 
 An engine is kept for the process, since a run asks for the backend more than once and the networks are large.
 """
@@ -27,34 +27,14 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ...backend import Grid
     from .model_card import ConditionCard, ModelCard
-    from .options import DiffusionOptions
+    from .plan import Plan
     from .solvers import Solver
 
-__all__ = ["Loaded", "Plan", "load_engine", "plan_of"]
+__all__ = ["Loaded", "load_engine"]
 
-_CUDA_MICRO_BATCH = 16
 _MOST_PAIRS_IN_WORDS = 64
 _TEST_SIDE = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Everything that decides bits, but for the weights and the device: options with all defaults filled in."""
-
-    card: ModelCard
-    grid: Grid
-    weights: str
-    sha256: tuple[tuple[str, str], ...]
-    preset: str
-    guidance: float
-    micro_batch: int
-    precision: str
-    device: str
-    path: str
-    threads: int
-    calibrate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,39 +44,6 @@ class Loaded:
     engine: Engine
     measurer: Measurer | None
     fingerprint: Mapping[str, str]
-
-
-def plan_of(options: DiffusionOptions, card: ModelCard, grid: Grid) -> Plan:
-    """Fills in what the options leave to the card and to the device.
-
-    Raises:
-        RecipeError: they contradict each other, or there is no such device.
-    """
-    if options.weights is None:
-        msg = (
-            "backend.weights: must be given to make samples: the folder of the model's bundle, a repository on the "
-            f"Hugging Face Hub, or hub for {_repositories(card)}"
-        )
-        raise RecipeError(msg)
-    cuda = find_device(options.device).type == "cuda"
-    guidance = card.guidance if options.guidance is None else options.guidance
-    if guidance and not card.takes_guidance:
-        msg = f"backend.guidance: must be 0 for {card.name!r}, which was not trained for guidance, got {guidance:g}"
-        raise RecipeError(msg)
-    return Plan(
-        card=card,
-        grid=grid,
-        weights=options.weights,
-        sha256=tuple(sorted(options.sha256.items())),
-        preset=options.preset or card.preset,
-        guidance=guidance,
-        micro_batch=options.micro_batch or (_CUDA_MICRO_BATCH if cuda else 1),
-        precision=options.precision or ("bf16" if cuda and options.path == "fast" else "fp32"),
-        device=options.device,
-        path=options.path,
-        threads=options.threads,
-        calibrate=options.calibrate,
-    )
 
 
 _kept: dict[str, Loaded] = {}
@@ -286,11 +233,6 @@ def _times_in_words(solver: Solver) -> str:
     if len(pairs) > _MOST_PAIRS_IN_WORDS:
         return f"{pairs[0]} {pairs[1]} … {pairs[-1]} ({len(pairs)} steps)"
     return " ".join(pairs)
-
-
-def _repositories(card: ModelCard) -> str:
-    hubs = dict.fromkeys(each.hub for each in (card.networks.autoencoder, card.networks.unet) if each.hub)
-    return " and ".join(hubs) or "none is known for this model"
 
 
 def _warn(said: str) -> None:
