@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,9 @@ from .conditioning import declare, is_extrapolated
 from .device import find_device, out_of_memory, same_bits
 from .fast.quantise import from_lattice
 from .grids import check_grid
+from .labels.card import load_label_card
+from .labels.regions import REGION_INPUTS
+from .labels.sizes import size_conditions
 from .measures import EXTRAPOLATED, MEASURES, measure
 from .model_card import load_card
 from .options import parse_options
@@ -26,9 +30,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...backend import Grid, Order
-    from .loading import Loaded, Plan
+    from .labels import LabelCard, LabelMap
+    from .loading import Loaded
     from .measurer import Measurer
     from .model_card import MeasureCard, ModelCard
+    from .plan import Plan
 
 __all__ = ["DiffusionBackend", "LdmBackend", "NvRflowBackend", "TrainedBackend"]
 
@@ -59,20 +65,25 @@ class DiffusionBackend:
         self._options = parse_options(options)
         self._card = self._load_card()
         check_grid(self._card, grid, any_field_of_view=self._options.any_field_of_view)
+        self._labels = self._load_label_card() if self._options.labels else None
         self.conditions = declare(self._card.conditions, extrapolate=self._options.extrapolate)
         own = (*MEASURES, *map(_measure_of, self._card.measures))
         self.measures = (*own, EXTRAPOLATED) if self._options.extrapolate else own
         image = self._card.image
-        self.outputs = (
-            Output(
-                name="image",
-                kind="image",
-                minimum=image.minimum,
-                maximum=image.maximum,
-                background=image.background,
-                unit=image.unit,
-            ),
+        output = Output(
+            name="image",
+            kind="image",
+            minimum=image.minimum,
+            maximum=image.maximum,
+            background=image.background,
+            unit=image.unit,
         )
+        self.outputs: tuple[Output, ...] = (output,)
+        if self._labels is not None:
+            told_by_the_map = {card.name for card in self._card.conditions if card.input in REGION_INPUTS}
+            own_conditions = tuple(each for each in self.conditions if each.name not in told_by_the_map)
+            self.conditions = (*own_conditions, *size_conditions(self._labels.sizes))
+            self.outputs = (output, Output(name="label", kind="label", labels=self._labels.names))
         self.findings_by_design = self._card.findings_by_design
         if self._card.measures:
             # a regression errs by itself, and samples chosen by it would make the whole set look better than it is
@@ -130,10 +141,12 @@ class DiffusionBackend:
                 same_bits(engine.device, self._options.threads),
                 out_of_memory(engine.device, engine.micro_batch),
             ):
-                images = engine.images(orders)
+                maps = [loaded.label_maker.make(order) for order in orders] if loaded.label_maker else []
+                images = engine.images(_told(orders, maps), [each.values for each in maps])
+                labels: Sequence[LabelMap | None] = maps or [None] * len(orders)
                 coming = [
-                    pool.submit(self._sample, order, loaded.measurer, *made)
-                    for order, made in zip(orders, images, strict=True)
+                    pool.submit(self._sample, order, loaded.measurer, label, *made)
+                    for order, label, made in zip(orders, labels, images, strict=True)
                 ]
             return [each.result() for each in coming]
 
@@ -141,24 +154,36 @@ class DiffusionBackend:
         self,
         order: Order,
         measurer: Measurer | None,
+        label: LabelMap | None,
         steps: NDArray[np.int16],
         finite: bool,  # noqa: FBT001
     ) -> Sample:
         image = from_lattice(steps, self._card.image)
+        volumes: dict[str, NDArray[Any]] = {"image": image}
+        faults: tuple[str, ...] = () if finite else ("NONFINITE",)
+        if label is not None:
+            turned = label.values[tuple(slice(None, None, -1 if flip else 1) for flip in self._card.affine.flip)]
+            volumes["label"] = np.ascontiguousarray(turned)
+            # the body is what has a label (NV-Generate's `crop_img_body_mask`)
+            image[volumes["label"] == 0] = self._card.image.background
+            faults = tuple(dict.fromkeys((*faults, *label.faults)))
         measured = measure(image, self._card.image, self.grid.voxel_ml)
         if measurer is not None:
             measured |= measurer.measure(image)
         if self._options.extrapolate:
             measured[EXTRAPOLATED.name] = float(is_extrapolated(self._card.conditions, order.conditions))
-        return Sample(volumes={"image": image}, measured=measured, faults=() if finite else ("NONFINITE",))
+        return Sample(volumes=volumes, measured=measured, faults=faults)
 
     def _load_card(self) -> ModelCard:
         return load_card(self._options.model or self.default_model, self.name)
 
-    def _plan(self) -> Plan:
-        from .loading import plan_of
+    def _load_label_card(self) -> LabelCard:
+        return load_label_card(self._options.model or self.default_model, self._card)
 
-        return plan_of(self._options, self._card, self.grid)
+    def _plan(self) -> Plan:
+        from .plan import plan_of
+
+        return plan_of(self._options, self._card, self.grid, self._labels)
 
     def _loaded(self) -> Loaded:
         from .loading import load_engine
@@ -195,6 +220,14 @@ class TrainedBackend(DiffusionBackend):
             )
             raise RecipeError(msg)
         return load_card(str(find_card(self._options.weights)), self.name)
+
+
+def _told(orders: Sequence[Order], maps: Sequence[LabelMap]) -> Sequence[Order]:
+    """Orders with what their label maps say of the conditions of the model."""
+    if not maps:
+        return orders
+    told = [dict(order.conditions) | dict(each.conditions) for order, each in zip(orders, maps, strict=True)]
+    return [replace(order, conditions=conditions) for order, conditions in zip(orders, told, strict=True)]
 
 
 def _measure_of(card: MeasureCard) -> Measure:

@@ -15,6 +15,7 @@ from .fast.host_ring import HostRing
 from .fast.one_token_attention import held_context
 from .fast.quantise import to_lattice
 from .fast.step_graph import StepGraph
+from .labels.controlnet import Steered, steering_planes
 from .maisi import Maisi, maisi_inputs
 from .noise import initial_noise, step_noise
 from .packing import depth_to_space
@@ -44,11 +45,13 @@ class Networks:
     Attributes:
         unet, autoencoder: on the device.
         scale_factor: latents are divided by it before they are decoded.
+        controlnet: steers images by label maps; None where there are none.
     """
 
     unet: Any
     autoencoder: Any
     scale_factor: float
+    controlnet: Any = None
 
 
 class Engine:
@@ -95,16 +98,22 @@ class Engine:
         """Channels and sides of a latent."""
         return (self.card.latent.channels, *self.sides)
 
-    def images(self, orders: Sequence[Order]) -> Iterator[tuple[NDArray[np.int16], bool]]:
+    def images(
+        self, orders: Sequence[Order], maps: Sequence[NDArray[np.uint8]] = ()
+    ) -> Iterator[tuple[NDArray[np.int16], bool]]:
         """For each order its image on the lattice, `(x, y, z)`, and whether all of it was finite.
 
         While one is handed over, the device works on those that follow.
+
+        Args:
+            orders: to make.
+            maps: label map of each, where the model is steered by them.
         """
         real: list[int] = []
         try:
             for first in range(0, len(orders), self.micro_batch):
                 group = orders[first : first + self.micro_batch]
-                latents = self.latents(group)
+                latents = self.latents(group, maps[first : first + self.micro_batch])
                 for start in range(0, len(group), self.decode_batch):
                     if self._ring.full:
                         yield from self._receive(real.pop(0))
@@ -116,11 +125,12 @@ class Engine:
         finally:
             self._ring.clear()
 
-    def latents(self, orders: Sequence[Order]) -> torch.Tensor:
+    def latents(self, orders: Sequence[Order], maps: Sequence[NDArray[np.uint8]] = ()) -> torch.Tensor:
         """Latents of at most `micro_batch` orders, `(len(orders), C, x, y, z)`; empty slots are computed too."""
-        slots = [*orders, *[orders[-1]] * (self.micro_batch - len(orders))]
+        empty = self.micro_batch - len(orders)
+        slots, maps = [*orders, *[orders[-1]] * empty], [*maps, *[*maps[-1:]] * empty]
         noise = self._stack(slots, lambda order: initial_noise(order.seed, self.latent_shape))
-        predict, context = self.predictor([order.conditions for order in slots])
+        predict, context = self.predictor([order.conditions for order in slots], maps)
         with context:
             made = self.solver.run(
                 predict,
@@ -130,15 +140,24 @@ class Engine:
         return made[: len(orders)]
 
     def predictor(
-        self, rows: Sequence[Mapping[str, float | str]], *, recorded: bool = True
+        self,
+        rows: Sequence[Mapping[str, float | str]],
+        maps: Sequence[NDArray[np.uint8]] = (),
+        *,
+        recorded: bool = True,
     ) -> tuple[Predict, AbstractContextManager[None]]:
         """The network with the conditions of a batch, and what must be entered while it is used.
 
         Args:
             rows: conditions of each slot.
+            maps: label map of each slot, where the model is steered by them.
             recorded: on CUDA, steps are a recorded graph; the networks must not be changed after that.
         """
         inputs = self._inputs(rows)
+        if maps:
+            planes = steering_planes(maps, guided=self.guidance > 0).to(self.device)
+            steered = Steered(unet=self.networks.unet, controlnet=self.networks.controlnet, planes=planes)
+            return self._maisi(inputs, steered), nullcontext()
         if recorded and self.device.type == "cuda":
             step = self._step = self._step or StepGraph(lambda *given: self._bound(given[2:])(*given[:2]))
             return lambda latents, time: step(latents, torch.full((), time, device=self.device), *inputs), nullcontext()
@@ -162,10 +181,12 @@ class Engine:
 
     def _bound(self, inputs: Sequence[torch.Tensor]) -> Predict:
         if self._is_maisi:
-            named = dict(zip(self._names, inputs, strict=True))
-            return Maisi(unet=self.networks.unet, inputs=named, guidance=self.guidance)
+            return self._maisi(inputs, self.networks.unet)
         predict = both_ways(self.networks.unet, inputs[0])
         return guided(predict, self.guidance) if self.guidance else predict
+
+    def _maisi(self, inputs: Sequence[torch.Tensor], unet: Predict) -> Predict:
+        return Maisi(unet=unet, inputs=dict(zip(self._names, inputs, strict=True)), guidance=self.guidance)
 
     def lattice(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Decodes and rounds exactly `decode_batch` latents; see `to_lattice`."""

@@ -1,4 +1,4 @@
-"""From options to an engine that was tried: finds and checks weights, builds networks, makes them fast.
+"""From a plan to an engine that was tried: finds and checks weights, builds networks, makes them fast.
 
 An engine is kept for the process, since a run asks for the backend more than once and the networks are large.
 """
@@ -15,6 +15,7 @@ from .device import device_fingerprint, find_device, out_of_memory, same_bits
 from .engine import Engine, Networks
 from .fast import make_fast
 from .fast.decoding import needs_windows
+from .labels.loading import load_label_parts
 from .measurer import Measurer, pooled_shape
 from .networks import build_network
 from .self_test import TOLERANCE, compare_engines, is_slot_invariant, keep_apart
@@ -28,76 +29,26 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ...backend import Grid
-    from .model_card import ConditionCard, ModelCard
-    from .options import DiffusionOptions
+    from .labels import LabelMaker
+    from .labels.loading import LabelParts
+    from .model_card import ConditionCard
+    from .plan import Plan
     from .solvers import Solver
 
-__all__ = ["Loaded", "Plan", "load_engine", "plan_of"]
+__all__ = ["Loaded", "load_engine"]
 
-_CUDA_MICRO_BATCH = 16
 _MOST_PAIRS_IN_WORDS = 64
 _TEST_SIDE = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Everything that decides bits, but for the weights and the device: options with all defaults filled in."""
-
-    card: ModelCard
-    grid: Grid
-    weights: str
-    sha256: tuple[tuple[str, str], ...]
-    preset: str
-    guidance: float
-    micro_batch: int
-    precision: str
-    device: str
-    path: str
-    threads: int
-    calibrate: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
-    """An engine, the regression of the model's own measures if it has any, and what the lock says of them."""
+    """An engine, the regression of the model's own measures and the maker of label maps if it has any, and the lock."""
 
     engine: Engine
     measurer: Measurer | None
+    label_maker: LabelMaker | None = None
     fingerprint: Mapping[str, str]
-
-
-def plan_of(options: DiffusionOptions, card: ModelCard, grid: Grid) -> Plan:
-    """Fills in what the options leave to the card and to the device.
-
-    Raises:
-        RecipeError: they contradict each other, or there is no such device.
-    """
-    if options.weights is None:
-        msg = (
-            "backend.weights: must be given to make samples: the folder of the model's bundle, a repository on the "
-            f"Hugging Face Hub, or hub for {_repositories(card)}"
-        )
-        raise RecipeError(msg)
-    cuda = find_device(options.device).type == "cuda"
-    guidance = card.guidance if options.guidance is None else options.guidance
-    if guidance and not card.takes_guidance:
-        msg = f"backend.guidance: must be 0 for {card.name!r}, which was not trained for guidance, got {guidance:g}"
-        raise RecipeError(msg)
-    return Plan(
-        card=card,
-        grid=grid,
-        weights=options.weights,
-        sha256=tuple(sorted(options.sha256.items())),
-        preset=options.preset or card.preset,
-        guidance=guidance,
-        micro_batch=options.micro_batch or (_CUDA_MICRO_BATCH if cuda else 1),
-        precision=options.precision or ("bf16" if cuda and options.path == "fast" else "fp32"),
-        device=options.device,
-        path=options.path,
-        threads=options.threads,
-        calibrate=options.calibrate,
-    )
 
 
 _kept: dict[str, Loaded] = {}
@@ -121,18 +72,20 @@ def load_engine(plan: Plan) -> Loaded:
 
 def _load(plan: Plan) -> Loaded:
     device = find_device(plan.device)
-    paths = find_weights(plan.weights, plan.card)
+    paths = find_weights(plan.weights, plan.card, plan.label_networks)
     measures = find_measures(plan.weights, plan.card) if plan.card.measures else None
     digests = {name: hash_weights(path) for name, path in {**paths, **_named(measures)}.items()}
     for name, path in {**paths, **_named(measures)}.items():
         pinned = dict(plan.sha256).get(name)
-        check_digests(path, digests[name], {"sha256": pinned} if pinned else _known_digests(plan.card, name))
+        check_digests(path, digests[name], {"sha256": pinned} if pinned else _known_digests(plan, name))
     measurer = None if measures is None else _read_measurer(measures, plan)
     with same_bits(device, plan.threads), out_of_memory(device, plan.micro_batch):
-        engine, plan = _tried(plan, paths, device)
+        parts = _label_parts(plan, paths, device)
+        engine, plan = _tried(plan, paths, device, parts)
     return Loaded(
         engine=engine,
         measurer=measurer,
+        label_maker=parts.maker if parts else None,
         fingerprint={
             "model": plan.card.name,
             "model_card_sha256": plan.card.sha256,
@@ -149,6 +102,7 @@ def _load(plan: Plan) -> Loaded:
             "precision": plan.precision,
             "path": plan.path,
             **_of_training(plan),
+            **_of_labels(plan, parts),
             **device_fingerprint(device, plan.threads),
         },
     )
@@ -162,10 +116,28 @@ def _digest_field(name: str) -> str:
     return "measures_sha256" if name == "measures" else f"weights_{name}_sha256"
 
 
-def _known_digests(card: ModelCard, name: str) -> Mapping[Any, str]:
+def _known_digests(plan: Plan, name: str) -> Mapping[Any, str]:
     if name == "measures":
-        return {"sha256": card.measures_sha256} if card.measures_sha256 else {}
-    return card.networks.autoencoder.digests if name == "autoencoder" else card.networks.unet.digests
+        return {"sha256": plan.card.measures_sha256} if plan.card.measures_sha256 else {}
+    return plan.networks[name].digests
+
+
+def _label_parts(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> LabelParts | None:
+    if plan.labels is None:
+        return None
+    return load_label_parts(plan.labels, plan.card, plan.mask_preset, grid=plan.grid, paths=paths, device=device)
+
+
+def _of_labels(plan: Plan, parts: LabelParts | None) -> dict[str, str]:
+    """What the lock says where label maps are made, so that the locks of images alone stay what they were."""
+    if plan.labels is None or parts is None:
+        return {}
+    return {
+        "label_card_sha256": plan.labels.sha256,
+        "mask_solver": plan.mask_preset,
+        "mask_solver_times": _times_in_words(parts.maker.solver),
+        "mask_latent_scale_factor": repr(parts.maker.scale_factor),
+    }
 
 
 def _of_training(plan: Plan) -> dict[str, str]:
@@ -195,14 +167,16 @@ def _read_measurer(path: Path, plan: Plan) -> Measurer:
         raise GenerationError(msg) from error
 
 
-def _tried(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> tuple[Engine, Plan]:
+def _tried(
+    plan: Plan, paths: Mapping[str, Path], device: torch.device, parts: LabelParts | None
+) -> tuple[Engine, Plan]:
     """An engine that computes what the plain network does, and whose slots do not see each other; and its plan."""
     conditions = {card.name: _middle(card) for card in plan.card.conditions}
-    engine = _engine(plan, paths, device)
+    engine = _engine(plan, paths, device, parts)
     if plan.path == "fast":
         if device.type == "cuda":
             keep_apart(engine, conditions)
-        reference = _engine(replace(plan, path="plain", precision="fp32", micro_batch=1), paths, device)
+        reference = _engine(replace(plan, path="plain", precision="fp32", micro_batch=1), paths, device, parts)
         found = compare_engines(_for_test(engine), _for_test(reference), conditions)
         del reference
         if not found.within(TOLERANCE[plan.precision]):
@@ -212,21 +186,24 @@ def _tried(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> tuple
                 "which are slower; tell the authors of voxpress which device and torch these are"
             )
             plan = replace(plan, path="plain", precision="fp32")
-            engine = _engine(plan, paths, device)
+            engine = _engine(plan, paths, device, parts)
     if not is_slot_invariant(_for_test(engine), conditions):
         _warn(
             f"on {device} a sample of {plan.card.name!r} depends on its neighbours in a batch of {plan.micro_batch}: "
             "samples are made one by one, which is slower"
         )
         plan = replace(plan, micro_batch=1)
-        engine = _engine(plan, paths, device)
+        engine = _engine(plan, paths, device, parts)
     return engine, plan
 
 
-def _engine(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> Engine:
+def _engine(plan: Plan, paths: Mapping[str, Path], device: torch.device, parts: LabelParts | None) -> Engine:
     card = plan.card
     unet, autoencoder = build_network(card.networks.unet), build_network(card.networks.autoencoder)
     scale = card.latent.scale_factor
+    if parts is not None:
+        # labels tell what is background, so no floor has to
+        card = card.model_copy(update={"image": card.image.model_copy(update={"floor": card.image.minimum})})
     for name, network in (("unet", unet), ("autoencoder", autoencoder)):
         checkpoint = read_checkpoint(paths[name])
         load_into(network, checkpoint, paths[name])
@@ -246,7 +223,12 @@ def _engine(plan: Plan, paths: Mapping[str, Path], device: torch.device) -> Engi
     sides = [side // card.latent.factor for side in plan.grid.shape]
     return Engine(
         card,
-        Networks(unet=unet.to(device), autoencoder=autoencoder.to(device), scale_factor=scale),
+        Networks(
+            unet=unet.to(device),
+            autoencoder=autoencoder.to(device),
+            scale_factor=scale,
+            controlnet=parts.controlnet if parts else None,
+        ),
         solver=solver_of(plan.preset, card.schedule, sides[0] * sides[1] * sides[2]),
         grid=plan.grid,
         micro_batch=plan.micro_batch,
@@ -289,11 +271,6 @@ def _times_in_words(solver: Solver) -> str:
     if len(pairs) > _MOST_PAIRS_IN_WORDS:
         return f"{pairs[0]} {pairs[1]} … {pairs[-1]} ({len(pairs)} steps)"
     return " ".join(pairs)
-
-
-def _repositories(card: ModelCard) -> str:
-    hubs = dict.fromkeys(each.hub for each in (card.networks.autoencoder, card.networks.unet) if each.hub)
-    return " and ".join(hubs) or "none is known for this model"
 
 
 def _warn(said: str) -> None:

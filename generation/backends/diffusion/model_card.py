@@ -1,7 +1,7 @@
 """Model cards: what voxpress must know of a model, published or trained, to run it, as inert JSON.
 
 Nothing from a model's own bundle is evaluated or imported: bundles hold Python expressions and scripts. A card names a
-class from a list of four, its arguments as plain data, the scheduler, the conditions with their units and ranges, the
+class from a list of five, its arguments as plain data, the scheduler, the conditions with their units and ranges, the
 output's range, the licence of the weights, and what the weight files are called.
 """
 
@@ -11,7 +11,7 @@ import hashlib
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -23,18 +23,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "LABELS_SUFFIX",
     "ConditionCard",
+    "DecodingCard",
     "GridCard",
     "ImageCard",
+    "LatentCard",
     "MeasureCard",
     "ModelCard",
     "NetworkCard",
     "ScheduleCard",
     "known_models",
     "load_card",
+    "path_of",
+    "read_card",
     "vector_length",
 ]
 
+LABELS_SUFFIX: Final = ".labels.json"
+"""Of the card that tells what makes label maps, beside the card of the model; see `labels.card`."""
+_Card = TypeVar("_Card", bound=BaseModel)
 _MOST_BYTES = 2**20
 _FEWEST_CALIBRATION_PAIRS = 2
 _Triple = tuple[float, float, float]
@@ -64,7 +72,9 @@ class NetworkCard(_Strict):
         digests: `sha256` or `md5` → hex, of the first of `files`, where they are known.
     """
 
-    kind: Literal["AutoencoderKL", "AutoencoderKlMaisi", "DiffusionModelUNet", "DiffusionModelUNetMaisi"]
+    kind: Literal[
+        "AutoencoderKL", "AutoencoderKlMaisi", "ControlNetMaisi", "DiffusionModelUNet", "DiffusionModelUNetMaisi"
+    ]
     arguments: dict[str, Any]
     parameters: int | None = None
     files: tuple[str, ...] = Field(min_length=1)
@@ -315,8 +325,15 @@ def vector_length(conditions: Sequence[ConditionCard]) -> int:
 
 def known_models(family: str) -> tuple[str, ...]:
     """Names of the models of a family that come with voxpress."""
-    cards = (_read(Path(str(entry))) for entry in _folder().iterdir() if entry.name.endswith(".json"))
+    names = [entry.name for entry in _folder().iterdir()]
+    files = [name for name in names if name.endswith(".json") and not name.endswith(LABELS_SUFFIX)]
+    cards = (read_card(Path(str(_folder() / file)), ModelCard) for file in files)
     return tuple(sorted(card.name for card in cards if card.family == family))
+
+
+def path_of(model: str) -> Path:
+    """Where the card of a model lies, by its name or as its path."""
+    return Path(model) if model.endswith(".json") else Path(str(_folder() / f"{model}.json"))
 
 
 def load_card(model: str, family: str) -> ModelCard:
@@ -329,9 +346,7 @@ def load_card(model: str, family: str) -> ModelCard:
     Raises:
         RecipeError: there is none, it is not well formed, or of another family.
     """
-    if model.endswith(".json"):
-        card = _read(Path(model))
-    else:
+    if not model.endswith(".json"):
         names = known_models(family)
         if model not in names:
             known = f"{listed(names)}, or " if names else ""
@@ -340,11 +355,41 @@ def load_card(model: str, family: str) -> ModelCard:
                 f"{did_you_mean(model, names)}"
             )
             raise RecipeError(msg)
-        card = _read(Path(str(_folder() / f"{model}.json")))
+    card = read_card(path_of(model), ModelCard)
     if card.family != family:
         msg = f"backend.model: must be of the family {family!r}, got {card.name!r} of {card.family!r}"
         raise RecipeError(msg)
     return card
+
+
+def read_card(path: Path, kind: type[_Card]) -> _Card:
+    """Reads a card from a JSON file; its `sha256` is that of the file.
+
+    Args:
+        path: of the file.
+        kind: of card, with a field `sha256`.
+
+    Raises:
+        RecipeError: it cannot be read, or is not well formed.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        msg = f"backend.model: the model card {path} cannot be read: {error.strerror or error}; give another path"
+        raise RecipeError(msg) from None
+    if len(data) > _MOST_BYTES:
+        msg = f"backend.model: the model card {path} must be at most {_MOST_BYTES} bytes; it is something else"
+        raise RecipeError(msg)
+    try:
+        card = kind.model_validate_json(data)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()[:5]
+        )
+        msg = f"backend.model: the model card {path} is not well formed: {problems}"
+        raise RecipeError(msg) from None
+    return card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
 
 
 def _increases(pairs: Sequence[tuple[float, float]]) -> bool:
@@ -395,24 +440,3 @@ def _problem_of_flagged(card: ModelCard) -> str:
 
 def _folder() -> Any:
     return resources.files(__package__ or __name__) / "model_cards"
-
-
-def _read(path: Path) -> ModelCard:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        msg = f"backend.model: the model card {path} cannot be read: {error.strerror or error}; give another path"
-        raise RecipeError(msg) from None
-    if len(data) > _MOST_BYTES:
-        msg = f"backend.model: the model card {path} must be at most {_MOST_BYTES} bytes; it is something else"
-        raise RecipeError(msg)
-    try:
-        card = ModelCard.model_validate_json(data)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()[:5]
-        )
-        msg = f"backend.model: the model card {path} is not well formed: {problems}"
-        raise RecipeError(msg) from None
-    return card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})

@@ -16,7 +16,15 @@ __all__ = ["build_network", "count_parameters", "new_network"]
 _PLAIN: Final[dict[str, dict[str, Any]]] = {
     "AutoencoderKL": {"use_flash_attention": False},
     # splits and float16 norms save memory on small GPUs and change the rounding; the weights do not know of them
-    "AutoencoderKlMaisi": {"num_splits": 1, "norm_float16": False, "save_mem": False, "use_flash_attention": False},
+    "AutoencoderKlMaisi": {
+        "num_splits": 1,
+        "norm_float16": False,
+        "save_mem": False,
+        "use_flash_attention": False,
+        "use_checkpointing": False,
+    },
+    # checkpointing computes the same again where there are gradients, of which there are none
+    "ControlNetMaisi": {"upcast_attention": False, "use_flash_attention": False, "use_checkpointing": False},
     # upcasting means nothing in float32, and crashes where all is bfloat16; flash attention cannot have the heads of
     # 512 of the brain model, and raises without a GPU in MAISI's
     "DiffusionModelUNet": {"upcast_attention": False, "use_flash_attention": False},
@@ -79,9 +87,14 @@ def _made(card: NetworkCard) -> torch.nn.Module:
 
 def _class_of(kind: str) -> Any:
     if kind.endswith("Maisi"):
-        from monai.apps.generation.maisi.networks import autoencoderkl_maisi, diffusion_model_unet_maisi
+        from monai.apps.generation.maisi.networks import (
+            autoencoderkl_maisi,
+            controlnet_maisi,
+            diffusion_model_unet_maisi,
+        )
 
-        return getattr(autoencoderkl_maisi if kind == "AutoencoderKlMaisi" else diffusion_model_unet_maisi, kind)
+        modules = (autoencoderkl_maisi, controlnet_maisi, diffusion_model_unet_maisi)
+        return next(getattr(module, kind) for module in modules if hasattr(module, kind))
     from monai.networks import nets
 
     return getattr(nets, kind)

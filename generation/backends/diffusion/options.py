@@ -34,13 +34,15 @@ class DiffusionOptions(BaseModel):
         extrapolate: numbers may be ordered outside the range of training.
         calibrate: numbers are asked of a trained model by its calibration curve, where it has one.
         any_field_of_view: a field of view far from all that the model was trained on is taken.
+        labels: label maps are made too, and the images after them, for models that have the networks.
+        mask_preset: solver and number of steps of the label maps.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = None
     weights: str | None = None
-    sha256: dict[Literal["autoencoder", "unet", "measures"], str] = {}
+    sha256: dict[Literal["autoencoder", "unet", "measures", "controlnet", "mask_autoencoder", "mask_unet"], str] = {}
     preset: str | None = None
     guidance: float | None = Field(default=None, ge=0, le=100)
     micro_batch: StrictInt | None = Field(default=None, ge=1, le=256)
@@ -51,6 +53,8 @@ class DiffusionOptions(BaseModel):
     extrapolate: StrictBool = False
     calibrate: StrictBool = True
     any_field_of_view: StrictBool = False
+    labels: StrictBool = False
+    mask_preset: str | None = None
 
 
 def parse_options(options: Mapping[str, Any]) -> DiffusionOptions:

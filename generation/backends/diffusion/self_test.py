@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import torch
 
 from ...backend import Order
@@ -18,6 +19,8 @@ from .noise import initial_noise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from .engine import Engine
 
@@ -66,7 +69,7 @@ def keep_apart(engine: Engine, conditions: Mapping[str, float | str]) -> int:
         return 0
     orders = [Order(index=0, attempt=0, seed=1, conditions=conditions)] * engine.micro_batch
     latents = _latents(engine, orders)
-    predict, context = engine.predictor([order.conditions for order in orders], recorded=False)
+    predict, context = engine.predictor([order.conditions for order in orders], _maps(engine, orders), recorded=False)
     with context:
         changed = keep_slots_apart(
             engine.networks.unet, lambda: predict(latents, _TIME_SHARE * engine.card.schedule.steps)
@@ -106,9 +109,17 @@ def _latents(engine: Engine, orders: list[Order]) -> torch.Tensor:
 
 
 def _predict(engine: Engine, latents: torch.Tensor, orders: list[Order]) -> torch.Tensor:
-    predict, context = engine.predictor([order.conditions for order in orders])
+    predict, context = engine.predictor([order.conditions for order in orders], _maps(engine, orders))
     with context:
         return predict(latents, _TIME_SHARE * engine.card.schedule.steps)
+
+
+def _maps(engine: Engine, orders: list[Order]) -> list[NDArray[np.uint8]]:
+    """Label maps that stand for real ones: any values, others for another seed; none where nothing is steered."""
+    if engine.networks.controlnet is None:
+        return []
+    values = np.arange(np.prod(engine.grid.shape), dtype=np.uint64).reshape(engine.grid.shape)
+    return [(values * (2 * order.seed + 1) >> 3).astype(np.uint8) for order in orders]
 
 
 def _relative(value: torch.Tensor, wanted: torch.Tensor) -> float:

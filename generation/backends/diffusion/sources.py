@@ -14,7 +14,7 @@ from ...names import listed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .model_card import ModelCard
+    from .model_card import ModelCard, NetworkCard
 
 __all__ = ["HUB", "MEASURES_FILE", "find_card", "find_measures", "find_weights"]
 
@@ -33,18 +33,19 @@ class _Wanted:
     files: tuple[str, ...]
 
 
-def find_weights(weights: str, card: ModelCard) -> Mapping[str, Path]:
+def find_weights(weights: str, card: ModelCard, others: Mapping[str, NetworkCard] | None = None) -> dict[str, Path]:
     """Network (`autoencoder`, `unet`) → the file of its weights, fetched from the Hub where it has to be.
 
     Args:
         weights: a folder that holds the bundle, a repository (``org/name`` or ``org/name@revision``), or ``hub``.
         card: of the model.
+        others: networks that are wanted besides.
 
     Raises:
         RecipeError: it is none of them, or has no such file.
         RemoteError: the Hub cannot be reached, or does not give the file.
     """
-    networks = {"autoencoder": card.networks.autoencoder, "unet": card.networks.unet}
+    networks = {"autoencoder": card.networks.autoencoder, "unet": card.networks.unet, **(others or {})}
     return {
         name: _found(weights, _Wanted(what=f"weights of the {name}", files=network.files), network.hub, card.name)
         for name, network in networks.items()

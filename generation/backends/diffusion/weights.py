@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoint", "Digests", "check_digests", "hash_weights", "load_into", "read_checkpoint"]
 
-_INSIDE: Final = ("unet_state_dict", "autoencoder_state_dict", "state_dict", "model_state_dict", "model")
+_INSIDE: Final = (
+    "unet_state_dict",
+    "autoencoder_state_dict",
+    "controlnet_state_dict",
+    "state_dict",
+    "model_state_dict",
+    "model",
+)
 """Where training scripts put the weights when they save other things beside them."""
 _MOST_LISTED = 5
 _BLOCK = 2**22

@@ -22,46 +22,47 @@ _DIFFUSION = re.compile(r"ddim(?P<ddim>\d+)-leading|dpmpp2m-(?P<dpmpp>\d+)|ddpm(
 _FLOW = re.compile(r"euler(?P<count>\d+)(?P<monai>-monai)?")
 
 
-def solver_of(preset: str, schedule: ScheduleCard, voxels: int) -> Solver:
+def solver_of(preset: str, schedule: ScheduleCard, voxels: int, *, option: str = "preset") -> Solver:
     """The solver that a preset names, for a schedule; N in its name is the number of steps.
 
     Args:
         preset: see the module's text.
         schedule: of the model.
         voxels: points of a latent, which shift the times of rectified flow.
+        option: of a recipe that gave the preset, for errors.
 
     Raises:
         RecipeError: there is no such preset for this schedule, or not with so many steps.
     """
     if schedule.kind == "rectified-flow":
-        return _flow(preset, schedule, voxels)
+        return _flow(preset, schedule, voxels, option)
     found = _DIFFUSION.fullmatch(preset)
     if not found:
-        msg = f"backend.preset: must be ddimN-leading, dpmpp2m-N or ddpmN with N steps for this model, got {preset!r}"
+        msg = f"backend.{option}: must be ddimN-leading, dpmpp2m-N or ddpmN with N steps for this model, got {preset!r}"
         raise RecipeError(msg)
     kind, count = next((name, int(text)) for name, text in found.groupdict().items() if text)
-    _check_count(preset, count, schedule.steps)
+    _check_count(preset, count, schedule.steps, option)
     made = variance_preserving(schedule)
     if kind == "dpmpp":
         return DpmPlusPlus2M.uniform(made, count)
     if schedule.steps % count:
-        msg = f"backend.preset: the steps of {preset!r} must divide the {schedule.steps} of training"
+        msg = f"backend.{option}: the steps of {preset!r} must divide the {schedule.steps} of training"
         raise RecipeError(msg)
     return Ddim.leading(made, count) if kind == "ddim" else Ddpm.leading(made, count)
 
 
-def _flow(preset: str, schedule: ScheduleCard, voxels: int) -> Solver:
+def _flow(preset: str, schedule: ScheduleCard, voxels: int, option: str) -> Solver:
     found = _FLOW.fullmatch(preset)
     if not found:
-        msg = f"backend.preset: must be eulerN, or eulerN-monai, with N steps for this model, got {preset!r}"
+        msg = f"backend.{option}: must be eulerN, or eulerN-monai, with N steps for this model, got {preset!r}"
         raise RecipeError(msg)
     count = int(found["count"])
-    _check_count(preset, count, schedule.steps)
+    _check_count(preset, count, schedule.steps, option)
     make = Euler.as_monai if found["monai"] else Euler.shifted
     return make(count, steps=schedule.steps, voxels=voxels, base_voxels=schedule.base_voxels or voxels)
 
 
-def _check_count(preset: str, count: int, most: int) -> None:
+def _check_count(preset: str, count: int, most: int, option: str) -> None:
     if not 2 <= count <= most:
-        msg = f"backend.preset: the number of steps must be from 2 to {most}, got {preset!r}"
+        msg = f"backend.{option}: the number of steps must be from 2 to {most}, got {preset!r}"
         raise RecipeError(msg)
