@@ -82,7 +82,7 @@ def judge(
     reference_table: AnyPath | None = None,
     extractors: Sequence[FeatureExtractor] | None = None,
     leakage: int = 0,
-    pairs: int = 1000,
+    pairs: int | None = None,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -103,7 +103,8 @@ def judge(
         extractors: of features; None for the built-in ones.
         leakage: so many samples are made again, each once more with every condition changed that varies, to see what a
             condition moves beside itself; 0 for none.
-        pairs: random pairs of which MS-SSIM measures diversity, in the data set and in the reference.
+        pairs: random pairs of which MS-SSIM measures diversity, in the data set and in the reference; None for five a
+            sample, at most 1,000.
         seed: of what is drawn: halves of the reference, resamples, pairs.
         workers: processes; None for one a CPU.
         progress: told what is being done, how much of it is done, and how much there is.
@@ -189,7 +190,7 @@ def _set(
     reference: Reference | None,
     real: Features,
     *,
-    pairs: int,
+    pairs: int | None,
     seed: int,
     telling: Callable[[str], Callable[[int, int], None]],
 ) -> Measured:
@@ -207,7 +208,6 @@ def _set(
     subgroups, by_subgroup = _subgroups(
         cohort, features, reference, real, seed=seed, tell=telling("measuring subgroups")
     )
-    compare = telling("comparing pairs")
     diversity = ms_ssim_scores(
         lambda row: _volume(cohort, row),
         len(cohort),
@@ -215,7 +215,7 @@ def _set(
         0 if reference is None else len(reference),
         pairs=pairs,
         seed=seed,
-        progress=lambda done: compare(done, 2 * pairs),
+        progress=telling("comparing pairs"),
     )
     return [*scores, *subgroups, *diversity], {**tables, **by_subgroup}, figures
 
