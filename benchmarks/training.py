@@ -30,7 +30,13 @@ CONDITIONS = ("sex", "age", "ventricular_volume_ml", "intracranial_volume_ml")
 FIELD_MM = 192
 MADE = 100
 LEARNED_BY_HEART = 20
-BY_HEART = ("autoencoder.steps=2500", "generator.steps=1500", "generator.ema=0.99", "generator.guidance=0")
+BY_HEART = (
+    "autoencoder.steps=3000",
+    "autoencoder.kl_weight=1e-6",
+    "generator.steps=2000",
+    "generator.ema=0.99",
+    "generator.guidance=0",
+)
 
 
 def cohort_of(folder: Path, side: int, subjects: int) -> Cohort:

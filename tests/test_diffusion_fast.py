@@ -313,7 +313,7 @@ def ball(inside, outside):
 
 
 def test_background_is_exactly_the_minimum() -> None:
-    noise = 0.005 * numbers(20, 20, 20).abs()
+    noise = 0.002 * numbers(20, 20, 20).abs()
     steps, finite = to_lattice(ball(0.5 + noise, noise), HU, (False, False, False))
     assert steps.dtype == torch.int16
     assert finite.tolist() == [True]
@@ -322,7 +322,8 @@ def test_background_is_exactly_the_minimum() -> None:
     assert image.flags.c_contiguous
     assert (image[0] == -1000).all()
     assert image[10, 10, 10] == pytest.approx(0, abs=25)
-    assert np.count_nonzero(image > -1000) == pytest.approx(4 / 3 * np.pi * 7**3, rel=0.15)
+    # the surface is part of the body, the noise around it is not
+    assert np.array_equal(image > -1000, ball(1, 0)[0, 0].numpy() > 0)
 
 
 def test_dark_voxels_of_the_body_stay_and_bright_ones_outside_go() -> None:

@@ -57,6 +57,13 @@ def test_a_set_of_one_sample_is_more_alike_than_the_reference(monkeypatch):
     assert "kernel5" in mean.feature_id
 
 
+def test_few_samples_make_few_pairs():
+    told = []
+    mean, _ = ms_ssim_scores(_head, 5, _head, 4, progress=lambda *done: told.append(done))
+    assert mean.n["pairs"] == 20
+    assert told == [(done, 40) for done in range(1, 41)]
+
+
 @pytest.mark.parametrize(
     ("reference", "rows", "pairs", "reason"),
     [(None, 0, 100, "no reference"), (_head, 1, 100, "at least 2"), (_head, 9, 3, "at least 20")],

@@ -26,8 +26,9 @@ def to_lattice(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cleans and rounds a batch.
 
-    The body is where the mean of a voxel's 5³ neighbourhood is not below the card's floor, shrunk by as much as that
-    mean reaches out: single dark voxels inside the body stay, single bright ones outside go.
+    Empty is where the mean of a voxel's 5³ neighbourhood is below the card's floor, so single bright voxels outside the
+    body go. As far as that mean reaches out from the body, voxels that are themselves below the floor go too: a haze
+    around the body is no part of it, its surface is, and dark voxels inside stay.
 
     Args:
         decoded: `(B, 1, x, y, z)` float32, what the decoder gives.
@@ -44,10 +45,9 @@ def to_lattice(
     around = functional.avg_pool3d(
         values, _NEIGHBOURHOOD, stride=1, padding=_NEIGHBOURHOOD // 2, count_include_pad=False
     )
-    outside = functional.max_pool3d(
-        (around < card.floor).float(), _NEIGHBOURHOOD, stride=1, padding=_NEIGHBOURHOOD // 2
-    )
-    values = torch.where(outside > 0, card.background, values)
+    empty = around < card.floor
+    near = functional.max_pool3d(empty.float(), _NEIGHBOURHOOD, stride=1, padding=_NEIGHBOURHOOD // 2)
+    values = torch.where(empty | ((near > 0) & (values < card.floor)), card.background, values)
     steps = torch.round((values - card.minimum) * (STEPS / (card.maximum - card.minimum))) + _LOWEST
     axes = [axis for axis, reverse in enumerate(flip, start=1) if reverse]
     return steps[:, 0].to(torch.int16).flip(axes), finite
