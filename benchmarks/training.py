@@ -3,12 +3,14 @@
 python benchmarks/training.py [--data DIR] [--threads 2] [--side 32] [--write]
 
 The cohort is made first, and kept in --data; that is not part of the time. A second model is trained on 20 of the
-subjects for long, so that it learns them by heart, and must be caught.
+subjects for long, so that it learns them by heart, and must be caught. What was found of each model is kept there too:
+delete `model.json` or `by_heart.json` to train it anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import time
 from pathlib import Path
@@ -169,7 +171,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("/tmp/voxpress-training"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--side", type=int, default=32)
-    parser.add_argument("--subjects", type=int, default=640)
+    parser.add_argument("--subjects", type=int, default=1280)
     parser.add_argument("--set", action="append", default=[], dest="sets", help="of the plan, for tries")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/training.md")
     arguments = parser.parse_args()
@@ -180,13 +182,14 @@ def main() -> None:
     few = cohort.select(np.concatenate([of_train[:LEARNED_BY_HEART], np.setdiff1d(np.arange(len(cohort)), of_train)]))
     found: dict[str, Any] = {}
     for name, subjects, sets in (("model", cohort, ()), ("by_heart", few, BY_HEART)):
-        model = arguments.data / name.replace("_", "-")
-        report, seconds = trained(subjects, model, (*sets, *arguments.sets), arguments.threads)
-        print(
-            {each: round(found_["r"], 3) for each, found_ in report["fidelity"].items()}, f"{seconds:.0f} s", flush=True
-        )
-        made = made_by(model, arguments.data / f"{name}-made", arguments.side)
-        found[name] = {"report": report, "seconds": seconds, "audit": audited(made, model)}
+        kept = arguments.data / f"{name}.json"
+        if not kept.exists():
+            model = arguments.data / name.replace("_", "-")
+            report, seconds = trained(subjects, model, (*sets, *arguments.sets), arguments.threads)
+            print({each: one["r"] for each, one in report["fidelity"].items()}, f"{seconds:.0f} s", flush=True)
+            made = made_by(model, arguments.data / f"{name}-made", arguments.side)
+            kept.write_text(json.dumps({"report": report, "seconds": seconds, "audit": audited(made, model)}))
+        found[name] = json.loads(kept.read_text())
         print(found[name]["audit"], flush=True)
     text = words(found, arguments)
     print(text)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny_diffusion as tiny
 import torch
+from safetensors import safe_open
 from tiny_factory import contents
 
 pytest.register_assert_rewrite("conformance")
@@ -17,9 +18,10 @@ from conformance import BackendConformance, digest, recipe_for  # noqa: E402
 import voxpress  # noqa: E402
 from voxpress.errors import GenerationError, RecipeError  # noqa: E402
 from voxpress.generation.backend import Order  # noqa: E402
-from voxpress.generation.backends.diffusion import loading, self_test  # noqa: E402
+from voxpress.generation.backends.diffusion import latent_files, loading, self_test  # noqa: E402
 from voxpress.generation.backends.diffusion.device import out_of_memory  # noqa: E402
 from voxpress.generation.backends.diffusion.fast import fused_norm  # noqa: E402
+from voxpress.generation.backends.diffusion.fast.quantise import from_lattice  # noqa: E402
 from voxpress.generation.cohort import draw_cohort  # noqa: E402
 from voxpress.generation.factory import generate  # noqa: E402
 from voxpress.generation.recipe import recipe_from  # noqa: E402
@@ -272,3 +274,21 @@ def test_orders_of_one_seed_share_their_noise_only() -> None:
     (one,) = orders(backend, 1)
     other = Order(index=9, attempt=3, seed=one.seed, conditions=one.conditions)
     assert digest(backend.generate([one])[0]) == digest(backend.generate([other])[0])
+
+
+def test_latents_are_kept_where_somebody_asks_for_them(tmp_path, monkeypatch) -> None:
+    backend = tiny.backend("ldm", str(model("ldm")), micro_batch=2)
+    wanted = orders(backend)
+    made = [digest(sample) for sample in backend.generate(wanted)]
+    monkeypatch.setenv(latent_files.VARIABLE, str(tmp_path / "latents"))
+    samples = backend.generate(wanted)
+    assert [digest(sample) for sample in samples] == made
+    assert sorted(path.name for path in (tmp_path / "latents").iterdir()) == sorted(
+        f"{order.seed}.safetensors" for order in wanted
+    )
+    with safe_open(tmp_path / "latents" / f"{wanted[1].seed}.safetensors", "pt") as file:
+        assert file.metadata() == {"model": backend.card.name, "index": "1", "attempt": "0"}
+        latent = file.get_tensor("latent")
+    engine = loading.load_engine(backend._plan()).engine
+    steps, _ = engine.lattice(latent[None].expand(engine.decode_batch, *latent.shape))
+    assert np.array_equal(from_lattice(steps[0].numpy(), backend.card.image), samples[1].volumes["image"])

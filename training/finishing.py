@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["CARD_NAME", "Finishing", "Judged", "write_card"]
 
 CARD_NAME: Final = "model.json"
-_MOST_FITTED = 750
-"""Volumes that a measure is fitted to: a regression on 32³ voxels holds each twice in memory, 0.4 GB in all."""
+_MOST_FITTED = 1000
+"""Volumes that a measure is fitted to: a regression on 32³ voxels holds each twice in memory, 0.5 GB in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Fits what measures the conditions in an image, on real images, and tells how well it does on others.
 
-It is fitted to each image twice: as it is, and as the autoencoder gives it back. All that a model makes has come through
-that decoder, and what a regression learns of sharp voxels alone is wrong by a lot where there are none.
+It is fitted to each image twice: as it is, and as the autoencoder gives it back. All that a model makes has come
+through that decoder, and what a regression learns of sharp voxels alone is wrong by a lot where there are none.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def _qa(commands: Commands) -> None:
     parser.add_argument("--reference-table", metavar="FILE", help=table)
     leakage = "make N samples again, each once more with every condition changed, to see what a condition moves"
     parser.add_argument("--leakage", type=natural, default=0, metavar="N", help=leakage)
-    pairs = "random pairs of which diversity is measured, where there is a reference (default: five a sample, at most 1000)"
+    pairs = "random pairs of which diversity is measured, with a reference (default: 5 a sample, at most 1000)"
     parser.add_argument("--pairs", type=positive, metavar="N", help=pairs)
     quarantine = (
         "write the samples there that are wrong, repeated or far from all real ones, for `voxpress next --refuse`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,14 +20,16 @@ from .grids import check_grid
 from .labels.card import load_label_card
 from .labels.regions import REGION_INPUTS
 from .labels.sizes import size_conditions
+from .latent_files import latent_folder, write_latents
 from .measures import EXTRAPOLATED, MEASURES, measure
 from .model_card import load_card
 from .options import parse_options
 from .sources import find_card
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    import torch
     from numpy.typing import NDArray
 
     from ...backend import Grid, Order
@@ -142,13 +145,17 @@ class DiffusionBackend:
                 out_of_memory(engine.device, engine.micro_batch),
             ):
                 maps = [loaded.label_maker.make(order) for order in orders] if loaded.label_maker else []
-                images = engine.images(_told(orders, maps), [each.values for each in maps])
+                images = engine.images(_told(orders, maps), [each.values for each in maps], self._keeper())
                 labels: Sequence[LabelMap | None] = maps or [None] * len(orders)
                 coming = [
                     pool.submit(self._sample, order, loaded.measurer, label, *made)
                     for order, label, made in zip(orders, labels, images, strict=True)
                 ]
             return [each.result() for each in coming]
+
+    def _keeper(self) -> Callable[[Sequence[Order], torch.Tensor], None] | None:
+        folder = latent_folder()
+        return None if folder is None else partial(write_latents, folder, model=self._card.name)
 
     def _sample(
         self,

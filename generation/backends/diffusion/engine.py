@@ -99,7 +99,10 @@ class Engine:
         return (self.card.latent.channels, *self.sides)
 
     def images(
-        self, orders: Sequence[Order], maps: Sequence[NDArray[np.uint8]] = ()
+        self,
+        orders: Sequence[Order],
+        maps: Sequence[NDArray[np.uint8]] = (),
+        keep: Callable[[Sequence[Order], torch.Tensor], None] | None = None,
     ) -> Iterator[tuple[NDArray[np.int16], bool]]:
         """For each order its image on the lattice, `(x, y, z)`, and whether all of it was finite.
 
@@ -108,12 +111,15 @@ class Engine:
         Args:
             orders: to make.
             maps: label map of each, where the model is steered by them.
+            keep: given orders and their latents.
         """
         real: list[int] = []
         try:
             for first in range(0, len(orders), self.micro_batch):
                 group = orders[first : first + self.micro_batch]
                 latents = self.latents(group, maps[first : first + self.micro_batch])
+                if keep is not None:
+                    keep(group, latents)
                 for start in range(0, len(group), self.decode_batch):
                     if self._ring.full:
                         yield from self._receive(real.pop(0))
