@@ -24,7 +24,7 @@ splits: {train: 0.6, test: 0.4}
 shards: {samples: 16}
 """
 SHORT = ("autoencoder.steps=30", "generator.steps=20", "generator.batch_size=8", "judged=8")
-LONG = ("autoencoder.steps=250", "generator.steps=200", "generator.batch_size=8", "judged=8")
+LONG = ("autoencoder.steps=600", "generator.steps=300", "generator.batch_size=8", "judged=8")
 """Long enough for heads that pass the checks."""
 
 
