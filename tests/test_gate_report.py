@@ -226,7 +226,7 @@ def test_a_part_that_was_measured_again_makes_the_report_stale(judged: Path) -> 
     write_part(judged, _set_part(store.open(judged).manifest.digest))
     standing = _standing(judged)
     assert standing.state == State.STALE
-    assert "set were measured again" in standing.sentence
+    assert "newer than the quality report: set;" in standing.sentence
     write_report(store.open(judged), built_in("demo"))
     assert _standing(judged).state == State.SOUND
 

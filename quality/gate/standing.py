@@ -113,7 +113,7 @@ def standing_of(data: bytes | None, manifest: Manifest, *, parts: Mapping[str, s
         )
     judged = report.document["parts"]
     if newer := [name for name, digest in (parts or {}).items() if judged.get(name) != digest]:
-        return _stale(f"{', '.join(newer)} were measured again after the quality report; {_AGAIN}")
+        return _stale(f"what was measured is newer than the quality report: {', '.join(newer)}; {_AGAIN}")
     return Standing(
         state=State.SOUND,
         verdict=report.verdict,
