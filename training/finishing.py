@@ -224,11 +224,14 @@ def _range(card: ModelCard, name: str) -> float:
 
 
 def _backend(path: Path, card: ModelCard, device: str) -> TrainedBackend:
+    import torch
+
     from ..generation.backends.diffusion import TrainedBackend
 
     assert card.grid.spacing_mm is not None
     grid = Grid(shape=card.grid.shapes[0], spacing_mm=card.grid.spacing_mm)
-    options = {"weights": str(path.parent), "model": str(path), "device": device, "threads": available_cpus()}
+    # as many threads as the training has: where other processes have the other cores, more would wait for each other
+    options = {"weights": str(path.parent), "model": str(path), "device": device, "threads": torch.get_num_threads()}
     return TrainedBackend(options, grid)
 
 
