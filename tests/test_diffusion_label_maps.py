@@ -19,7 +19,7 @@ from voxpress.errors import RecipeError, UnreachableError
 from voxpress.generation.backend import Grid
 from voxpress.generation.backends.diffusion import NvRflowBackend
 from voxpress.generation.backends.diffusion.labels import LabelCard, load_label_card
-from voxpress.generation.backends.diffusion.labels.bit_planes import from_bit_planes, to_bit_planes
+from voxpress.generation.backends.diffusion.labels.bit_planes import BITS, to_bit_planes
 from voxpress.generation.backends.diffusion.labels.controlnet import steering_planes
 from voxpress.generation.backends.diffusion.labels.morphology import closed, dilated, largest_piece
 from voxpress.generation.backends.diffusion.labels.regions import region_conditions, region_span
@@ -38,6 +38,12 @@ SIZES = (
     "gallbladder_size", "liver_size", "stomach_size", "pancreas_size", "colon_size", "lung_tumor_size",
     "pancreatic_tumor_size", "hepatic_tumor_size", "colon_cancer_primaries_size", "bone_lesion_size",
 )  # fmt: skip
+
+
+def from_bit_planes(planes: torch.Tensor) -> torch.Tensor:
+    """`(B, 8, x, y, z)` of zeros and ones → `(B, x, y, z)` uint8: the inverse."""
+    weights = 2 ** torch.arange(BITS, device=planes.device)
+    return (planes.long() * weights[:, None, None, None]).sum(1).to(torch.uint8)
 
 
 def card_of(model: str) -> LabelCard:

@@ -121,15 +121,14 @@ def ms_ssim_scores(
     reason = _why_not(reference, synthetic_rows, reference_rows, pairs)
     if reference is None or reason:
         return tuple(not_run(name, reason, feature_id=FEATURE_ID, n=n) for name in _IDS)
-    similarities = [
+    of_synthetic, of_reference = (
         pair_similarities(
             volumes,
             random_pairs(rows, pairs, seed=seed + side),
             progress=None if progress is None else partial(_tell, progress, pairs, side),
         )
         for side, (volumes, rows) in enumerate(((synthetic, synthetic_rows), (reference, reference_rows)))
-    ]
-    of_synthetic, of_reference = similarities
+    )
     return scores_of_similarities(of_synthetic, of_reference, n=n, seed=seed)
 
 

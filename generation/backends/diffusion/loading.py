@@ -63,9 +63,10 @@ def load_engine(plan: Plan) -> Loaded:
     """
     key = repr(plan)
     if key not in _kept:
-        _kept.clear()
-        # recorded steps and their engine hold each other, and with that the device's memory
-        gc.collect()
+        if _kept:
+            _kept.clear()
+            # recorded steps and their engine hold each other, and with that the device's memory
+            gc.collect()
         _kept[key] = _load(plan)
     return _kept[key]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Labels = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
-__all__ = ["PUT_IN", "tidied"]
+__all__ = ["LOBES", "PUT_IN", "tidied"]
 
 _BODY: Final = 200
 _LIVER: Final = 1
@@ -44,8 +44,9 @@ PUT_IN: Final = frozenset({*_BECOMES.values(), _BODY})
 """Values that a label map may have afterwards even where it had none of them before."""
 _MANY_PIECES: Final = (_HEPATIC_TUMOR, _BONE_LESION)
 """Tumors that may be in several pieces."""
-_LOBES: Final = (28, 29, 30, 31, 32)
-_ORGANS: Final = (1, 4, 10, 12, 3, *_LOBES, 5, 14, 13, 6, 7, 8, 9, 10)
+LOBES: Final = (28, 29, 30, 31, 32)
+"""Of the lungs."""
+_ORGANS: Final = (1, 4, 10, 12, 3, *LOBES, 5, 14, 13, 6, 7, 8, 9, 10)
 _BONES: Final = tuple(range(33, 60))
 """Vertebrae, and the trachea and iliac arteries that follow them; may be in pieces where a lesion is ordered."""
 _INTESTINES: Final = (12, 13, _SMALL_BOWEL, _COLON)
@@ -127,12 +128,12 @@ def _mend_lung(labels: Labels, removed: Mask) -> None:
     counts = np.bincount(labels[near & ~tumor], minlength=256)
     counts[0] = 0
     around = int(counts.argmax())
-    if around in _LOBES:
+    if around in LOBES:
         near = dilated(near)
         _give_back(labels, around, near & ~tumor)
     near = dilated(near)
     _give_back(labels, _LUNG_TUMOR, near & removed)
-    _close(labels, _LOBES, times=3)
+    _close(labels, LOBES, times=3)
 
 
 def _mend_liver(labels: Labels, removed: Mask, strayed: Mask) -> None:

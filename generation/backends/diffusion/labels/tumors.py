@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage
 
+from .tidying import LOBES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,7 +17,6 @@ __all__ = ["without_tumors"]
 _INSIDE: Final = {26: 1, 24: 4, 27: 62}
 """Hepatic tumor, pancreatic tumor and colon cancer: the organ that each becomes."""
 _LUNG_TUMOR: Final = 23
-_LOBES: Final = (28, 29, 30, 31, 32)
 
 
 def without_tumors(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -33,7 +34,7 @@ def without_tumors(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         healthy[labels == tumor] = organ
     lung = labels == _LUNG_TUMOR
     if lung.any():
-        around = ndimage.binary_dilation(lung, np.ones((3, 3, 3))) & ~lung & np.isin(labels, _LOBES)
-        counts = np.bincount(healthy[around] if around.any() else healthy.ravel(), minlength=max(_LOBES) + 1)
-        healthy[lung] = max(_LOBES, key=lambda lobe: int(counts[lobe]))
+        around = ndimage.binary_dilation(lung, np.ones((3, 3, 3))) & ~lung & np.isin(labels, LOBES)
+        counts = np.bincount(healthy[around] if around.any() else healthy.ravel(), minlength=max(LOBES) + 1)
+        healthy[lung] = max(LOBES, key=lambda lobe: int(counts[lobe]))
     return healthy
