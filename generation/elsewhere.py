@@ -1,6 +1,7 @@
-"""Work that is done on other machines.
+"""Shards that are made on other machines.
 
-They must see the same folder and have the same software, and the files that they write must be seen here.
+Workers there must have the same software. What they make is written into the folder of the data set if they see it, and
+the files must then be seen here too; or else it is sent here, and written down here.
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ import platform
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GenerationError
-from ..store import WORK_FOLDER
+from ..store import WORK_FOLDER, write_atomic
 from ..store.work_folder import ORDER_NAME
+from .features import shard_features_file
+from .journal import Journal
 from .lock import lock_differences, lock_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
-    from pathlib import Path
 
     from .journal import ShardRecord
-    from .shard_maker import ShardMaker
+    from .shard_maker import ShardJob, ShardMaker
 
-__all__ = ["SameRun", "seen_here"]
+__all__ = ["MakerAnywhere", "SentShard", "brought_here", "check_software"]
 
 _ORDER_PATIENCE_S = 5.0
 _FILE_PATIENCE_S = 60.0
@@ -33,56 +38,90 @@ _POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SameRun:
-    """Called in a worker of another machine: it must see the run that it works for, and have what its lock names.
+class SentShard:
+    """A shard that was made where the folder of the data set is not.
 
     Attributes:
-        target: folder of the data set, absolute.
-        words: all that decides the bytes.
+        record: of it.
+        files: path in the folder of the data set → bytes: of its arrays, and of its features.
     """
 
-    target: Path
-    words: Mapping[str, Any]
-
-    def __call__(self, maker: ShardMaker) -> None:
-        """Checks it.
-
-        Args:
-            maker: of the worker, whose backend may be long in loading.
-
-        Raises:
-            GenerationError: it is not so.
-        """
-        host, path = platform.node(), self.target / WORK_FOLDER / ORDER_NAME
-        if not _waited(path.is_file, _ORDER_PATIENCE_S) or json.loads(path.read_bytes()) != self.words:
-            msg = (
-                f"a worker on {host} does not see the run in {self.target}: give a folder that all nodes share, by a "
-                "path that is the same on each"
-            )
-            raise GenerationError(msg)
-        if differing := lock_differences(self.words["lock"], lock_of(maker.backend)):
-            msg = (
-                f"a worker on {host} would make other bytes than this machine ({'; '.join(differing)}); install the "
-                "same versions on all nodes, and run the command on a machine with the same devices as the workers"
-            )
-            raise GenerationError(msg)
+    record: ShardRecord
+    files: Mapping[str, bytes]
 
 
-def seen_here(records: Generator[ShardRecord], target: Path) -> Iterator[ShardRecord]:
-    """Passes on what workers have committed, once its files are seen here too; ends the work where they are not.
+class MakerAnywhere:
+    """Makes shards on any machine; goes to its workers as it is.
 
     Args:
-        records: of shards.
-        target: folder of the data set.
+        maker: makes and commits a shard in a folder.
+        words: all that decides the bytes, by which the folder of the run is known from others of the same name.
+    """
+
+    def __init__(self, maker: ShardMaker, words: Mapping[str, Any]) -> None:
+        self.maker, self.words = maker, words
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"maker": self.maker, "words": self.words}
+
+    def make(self, job: ShardJob, *, on_sample: Callable[[], None]) -> ShardRecord | SentShard:
+        """As `ShardMaker.make`; where the run is not seen, nothing is committed, and the files come with the record."""
+        if self._sees_the_run:
+            return self.maker.make(job, on_sample=on_sample)
+        with TemporaryDirectory(prefix="voxpress-") as folder:
+            self.maker.target = Path(folder)
+            record = self.maker.make(job, on_sample=on_sample)
+            paths = [self.maker.target / name for name in record.files]
+            features = shard_features_file(Journal(self.maker.target).folder, job.split, job.number)
+            paths += [features] if features.exists() else []
+            files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        return SentShard(record=record, files=files)
+
+    @cached_property
+    def _sees_the_run(self) -> bool:
+        path = self.maker.target / WORK_FOLDER / ORDER_NAME
+        return _waited(path.is_file, _ORDER_PATIENCE_S) and json.loads(path.read_bytes()) == self.words
+
+
+def check_software(anywhere: MakerAnywhere) -> None:
+    """Checks in a worker of another machine that it would make the same bytes.
+
+    Args:
+        anywhere: of the worker, whose backend may be long in loading.
+
+    Raises:
+        GenerationError: it would not.
+    """
+    if differing := lock_differences(anywhere.words["lock"], lock_of(anywhere.maker.backend)):
+        msg = (
+            f"a worker on {platform.node()} would make other bytes than this machine ({'; '.join(differing)}); install "
+            "the same versions on all nodes, and run the command on a machine with the same devices as the workers"
+        )
+        raise GenerationError(msg)
+
+
+def brought_here(made: Generator[ShardRecord | SentShard], journal: Journal) -> Iterator[ShardRecord]:
+    """Commits what workers have sent, and passes on what they have committed once its files are seen here too.
+
+    Args:
+        made: by workers; ended where a file is not seen.
+        journal: of the run.
 
     Raises:
         GenerationError: a file is not there, or has another size.
+        DiskFullError: there is no room for what was sent.
     """
-    with closing(records):
-        for record in records:
-            for name, file in record.files.items():
-                _check_seen(target / name, file.bytes, target)
-            yield record
+    with closing(made):
+        for each in made:
+            if isinstance(each, SentShard):
+                for name, data in each.files.items():
+                    write_atomic(journal.target / name, data, scratch=journal.scratch)
+                journal.commit(each.record)
+                yield each.record
+            else:
+                for name, file in each.files.items():
+                    _check_seen(journal.target / name, file.bytes, journal.target)
+                yield each
 
 
 def _check_seen(path: Path, size: int, target: Path) -> None:

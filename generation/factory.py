@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .elsewhere import SameRun, seen_here
+from .elsewhere import MakerAnywhere, brought_here, check_software
 from .engines import LocalEngine, needs_of
 from .features import features_folder, write_features
 from .finishing import finish
@@ -167,9 +167,14 @@ def make_shards(
     """Makes and commits shards, by an engine."""
     target = journal.target.absolute()
     maker = ShardMaker(load=order.load, specs=order.specs, seed=order.recipe.seed, target=target, extractors=extractors)
-    ready = SameRun(target=target, words=order.words)
-    made = engine.run(maker, jobs, on_sample=report.add, needs=needs_of(order.backend), ready=ready)
-    return seen_here(made, target)
+    made = engine.run(
+        MakerAnywhere(maker, order.words),
+        jobs,
+        on_sample=report.add,
+        needs=needs_of(order.backend),
+        ready=check_software,
+    )
+    return brought_here(made, journal)
 
 
 def complete(

@@ -26,12 +26,17 @@ if TYPE_CHECKING:
     from ..store import ArraySpec, Cohort, Manifest
     from .journal import ShardRecord
 
-__all__ = ["ShardFeatures", "features_folder", "inherit_features", "write_features"]
+__all__ = ["ShardFeatures", "features_folder", "inherit_features", "shard_features_file", "write_features"]
 
 
 def features_folder(work_folder: Path) -> PieceFolder:
     """Where a run keeps the features of its shards until the manifest is there."""
     return PieceFolder(work_folder / "features")
+
+
+def shard_features_file(work_folder: Path, split: str, number: int) -> Path:
+    """Where those of one shard are, if it has any."""
+    return features_folder(work_folder).path(_name(split, number))
 
 
 class ShardFeatures:

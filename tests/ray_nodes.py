@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tiny_factory import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +40,46 @@ def two_nodes() -> Iterator[Cluster]:
         cluster.shutdown()
         os.environ.clear()
         os.environ |= before
+
+
+@contextmanager
+def node_without(folder: Path) -> Iterator[str]:
+    """A cluster of one core that does not see what is in a folder, as if it was another machine; its address."""
+    with socket.socket() as one, socket.socket() as another:
+        for each in (one, another):
+            each.bind(("127.0.0.1", 0))
+        port, client_port = (each.getsockname()[1] for each in (one, another))
+    ray = f"{sys.executable} -m ray.scripts.scripts start --head --block --node-ip-address=127.0.0.1 --port={port}"
+    options = (
+        f"--num-cpus=1 --include-dashboard=false --object-store-memory=83886080 --ray-client-server-port={client_port}"
+    )
+    node = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "$0" && exec {ray} {options}', str(folder)],
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join(MODULES), "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: _listens(port) or node.poll() is not None, timeout_s=60)
+        assert node.poll() is None, "the node did not start"
+        yield f"127.0.0.1:{port}"
+    finally:
+        node.send_signal(signal.SIGTERM)
+        node.wait()
+
+
+def can_hide_folders() -> bool:
+    """Whether a process of this user may have mounts of its own."""
+    if shutil.which("unshare") is None:
+        return False
+    tried = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def processes(there_before: frozenset[int] = frozenset()) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Workers of other machines: what they see and have, and whether what they wrote is seen here."""
+"""Workers of other machines: what they have, and how what they make comes here."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tiny_factory import balls, order, press_share
+from tiny_factory import SAMPLES, balls, committed, contents, order, press, press_share
+from troubled_backend import Trouble
 
 from voxpress import store
 from voxpress.errors import GenerationError
 from voxpress.generation import elsewhere
-from voxpress.generation.elsewhere import SameRun, seen_here
-from voxpress.generation.journal import ShardRecord
+from voxpress.generation.elsewhere import MakerAnywhere, brought_here, check_software
+from voxpress.generation.journal import Journal, ShardRecord
 from voxpress.generation.run_order import read_order
 from voxpress.generation.shard_maker import ShardMaker
+from voxpress.quality.features.copy_dct import CopyDct
 
 MAKER = ShardMaker(load=partial(balls, order()), specs={}, seed=7, target=Path("none"))
 PATH = "volumes/train.zarr/image/c.0.0.0.0"
@@ -27,36 +29,52 @@ def impatient(monkeypatch) -> None:
         monkeypatch.setattr(elsewhere, name, 0.01)
 
 
-@pytest.fixture
-def begun(tmp_path):
-    """A run that was begun, and the order as its work folder has it."""
-    press_share("20/20", tmp_path)
-    return tmp_path, read_order(order(), tmp_path, load=partial(balls, order())).words
+class OtherMachine:
+    """An engine whose workers have the target under another path, or do not have it."""
+
+    def __init__(self, path: Path, words=None) -> None:
+        self.path, self.words = path, words
+
+    def run(self, maker, jobs, *, on_sample, needs, ready):
+        there = pickle.loads(pickle.dumps(maker))
+        ready(there)
+        there.maker.target, there.words = self.path, self.words or there.words
+        for job in jobs:
+            yield pickle.loads(pickle.dumps(there.make(job, on_sample=lambda: on_sample(1))))
 
 
-def test_a_worker_that_sees_the_run_and_has_its_software_begins(begun) -> None:
-    target, words = begun
-    pickle.loads(pickle.dumps(SameRun(target=target, words=words)))(MAKER)
+@pytest.mark.parametrize("extractors", [(), (CopyDct(),)])
+def test_workers_without_the_folder_send_what_they_make(tmp_path, extractors) -> None:
+    press(order(), tmp_path / "one", extractors=extractors)
+    press(order(), tmp_path / "other", extractors=extractors, engine=OtherMachine(tmp_path / "nowhere"))
+    assert contents(tmp_path / "other") == contents(tmp_path / "one")
+    assert any("features" in name for name in contents(tmp_path / "other")) == bool(extractors)
+    assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_worker_without_the_folder_does_not_begin(begun, tmp_path) -> None:
-    _, words = begun
-    with pytest.raises(GenerationError, match=r"a worker on .* does not see the run in .*/other: give a folder that"):
-        SameRun(target=tmp_path / "other", words=words)(MAKER)
+def test_workers_that_see_another_run_leave_it_alone(pressed_balls, tmp_path) -> None:
+    press_share("1/20", tmp_path / "stranger")
+    before = contents(tmp_path / "stranger")
+    press(order(), tmp_path / "balls", engine=OtherMachine(tmp_path / "stranger", words={"format_version": 99}))
+    assert contents(tmp_path / "balls") == contents(pressed_balls)
+    assert contents(tmp_path / "stranger") == before
 
 
-def test_a_worker_that_sees_another_run_does_not_begin(begun) -> None:
-    target, words = begun
-    with pytest.raises(GenerationError, match="does not see the run"):
-        SameRun(target=target, words={**words, "format_version": 99})(MAKER)
+def test_a_run_that_was_sent_goes_on(pressed_balls, tmp_path) -> None:
+    with pytest.raises(GenerationError):
+        press(order(), tmp_path, Trouble(kind="raise", at=9), engine=OtherMachine(tmp_path / "nowhere"))
+    there = committed(tmp_path)
+    assert 0 < there < SAMPLES
+    assert press(order(), tmp_path).made == SAMPLES - there
+    assert contents(tmp_path) == contents(pressed_balls)
 
 
-def test_a_worker_with_other_software_does_not_begin(begun, monkeypatch) -> None:
-    target, words = begun
+def test_a_worker_with_other_software_does_not_begin(monkeypatch, tmp_path) -> None:
+    words = read_order(order(), tmp_path, load=partial(balls, order())).words
     there = {**words["lock"], "cohort": {**words["lock"]["cohort"], "numpy": "9.9"}}
     monkeypatch.setattr(elsewhere, "lock_of", lambda backend: there)
     with pytest.raises(GenerationError, match=r"other bytes than this machine \(cohort\.numpy was .*, is 9\.9 here\)"):
-        SameRun(target=target, words=words)(MAKER)
+        check_software(MakerAnywhere(MAKER, words))
 
 
 def record(target) -> ShardRecord:
@@ -73,7 +91,7 @@ def iter_of(made, ended):
 
 def test_what_is_seen_here_passes(tmp_path) -> None:
     made = record(tmp_path)
-    assert list(seen_here(iter_of(made, []), tmp_path)) == [made]
+    assert list(brought_here(iter_of(made, []), Journal(tmp_path))) == [made]
 
 
 @pytest.mark.parametrize(("damage", "said"), [("gone", r"is not here: is"), ("cut", r"is not here but has 3: is")])
@@ -84,5 +102,5 @@ def test_what_is_not_seen_here_is_told(tmp_path, damage, said) -> None:
     else:
         (tmp_path / PATH).write_bytes(b"vox")
     with pytest.raises(GenerationError, match=rf"c\.0\.0\.0\.0, which a worker has written with 6 bytes, {said} "):
-        list(seen_here(iter_of(made, ended := []), tmp_path))
+        list(brought_here(iter_of(made, ended := []), Journal(tmp_path)))
     assert ended == [True], "the work goes on"

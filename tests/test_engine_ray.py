@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,16 @@ from tiny_factory import SAMPLES, SHARDS, committed, contents, living, order, pr
 from tiny_factory import finish as finish_balls
 from troubled_backend import Trouble
 
+import voxpress
 from voxpress.errors import GenerationError
+from voxpress.generation import elsewhere
 from voxpress.generation.engines import engine_of
+from voxpress.store import write_atomic
 
 ray = pytest.importorskip("ray")
 
 from voxpress.generation.engines.ray import RayEngine  # noqa: E402
+from voxpress.generation.engines.ray_crew import Crew  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,9 +58,40 @@ def test_neither_the_cluster_nor_its_workers_change_a_byte(engine, pressed_balls
     assert (told[0].done, told[-1].done) == (0, SAMPLES)
 
 
-def test_a_shard_that_workers_die_of_is_given_up(engine, tmp_path) -> None:
-    with pytest.raises(GenerationError, match="3 workers died one after the other at the shard"):
+def test_a_shard_that_workers_die_of_is_given_up(engine, pressed_balls, tmp_path) -> None:
+    rows = voxpress.open(pressed_balls).table.to_pylist()
+    deadly = next(row for row in rows if row["index"] == 9)
+    shard = f"{deadly['split']} {deadly['image']['index'] // 2}"
+    with pytest.raises(GenerationError, match=f"3 workers died one after the other at the shard {shard}, "):
         press(order(), tmp_path, Trouble(kind="die", at=9), engine=engine)
+
+
+@dataclass(frozen=True)
+class Nap:
+    """A job that takes so long."""
+
+    number: int
+    seconds: float
+    rows: tuple[int, ...] = (0,)
+
+
+class Sleeper:
+    def make(self, job: Nap, *, on_sample):
+        time.sleep(job.seconds)
+        on_sample()
+        return job.number
+
+
+@pytest.mark.parametrize(("seconds", "most_calls"), [(0.001, 60), (0.6, 12)])
+def test_short_jobs_share_calls_and_long_ones_do_not(cluster, monkeypatch, seconds, most_calls) -> None:
+    naps = [Nap(number, seconds) for number in range(1000 if seconds < 0.1 else 12)]
+    calls, told = [], []
+    monkeypatch.setattr(Crew, "_next", lambda crew, plain=Crew._next: calls.append(plain(crew)) or calls[-1])
+    made = list(RayEngine(address=cluster.address).run(Sleeper(), naps, on_sample=told.append))
+    assert sorted(made) == [nap.number for nap in naps]
+    assert sum(told) == len(naps)
+    assert len(calls) <= most_calls
+    assert seconds < 0.1 or max(map(len, calls)) == 1
 
 
 def test_a_worker_that_dies_is_replaced(engine, pressed_balls, tmp_path) -> None:
@@ -86,6 +123,16 @@ def test_a_node_that_is_killed_in_the_middle_changes_no_byte(cluster, engine, pr
     killer.join()
     cluster.add_node(**ray_nodes.NODE)
     assert killed[0] < SAMPLES
+    assert contents(tmp_path) == contents(pressed_balls)
+
+
+@pytest.mark.skipif(not ray_nodes.can_hide_folders(), reason="needs mounts of its own")
+def test_nodes_that_do_not_see_the_folder_send_their_shards(monkeypatch, pressed_balls, tmp_path) -> None:
+    brought = []
+    monkeypatch.setattr(elsewhere, "write_atomic", lambda *a, **k: brought.append(a[0]) or write_atomic(*a, **k))
+    with ray_nodes.node_without(tmp_path) as address:
+        press(order(), tmp_path, engine=RayEngine(address=address))
+    assert len(brought) == SHARDS * 2, "of image and label"
     assert contents(tmp_path) == contents(pressed_balls)
 
 

@@ -37,10 +37,10 @@ def test_digests_that_come_again_are_duplicates_of_the_first():
     assert found == [(2, 0), (4, 1), (5, 0)]
 
 
-@pytest.mark.parametrize(("rows", "columns", "pairs"), [(1, 1, 1), (7, 64, 3), (128, 8192, 4096)])
+@pytest.mark.parametrize(("rows", "columns", "later"), [(1, 1, 1), (7, 64, 3), (128, 8192, 4096)])
 @pytest.mark.parametrize(("hamming", "cosine"), [(24, 0.9), (110, 0.05)])
-def test_tiles_find_what_all_pairs_find(monkeypatch, rows, columns, pairs, hamming, cosine):
-    for name, value in (("_ROWS", rows), ("_COLUMNS", columns), ("_PAIRS", pairs)):
+def test_tiles_find_what_all_pairs_find(monkeypatch, rows, columns, later, hamming, cosine):
+    for name, value in (("_ROWS", rows), ("_COLUMNS", columns), ("_LATER", later)):
         monkeypatch.setattr(duplicates, name, value)
     embeddings, hashes = _samples(n=90, copies=((3, 20), (20, 50), (7, 8)))
     found = near_duplicates(hashes, embeddings, hamming=hamming, cosine=cosine)

@@ -43,7 +43,8 @@ class Drawn:
             np.random.default_rng(zlib.crc32(part)) for part in (self.feature_id.encode(), volume.image.tobytes())
         )
         along = same.standard_normal((_FACTORS, self.width))
-        mean = 10 + same.standard_normal(self.width)
+        # of the vector whose signs are hashed, each number is as often above 0 as below it
+        mean = same.standard_normal(self.width) + (0 if self.name == "copy_dct" else 10)
         return (mean + own.standard_normal(_FACTORS) @ along + own.standard_normal(self.width)).astype(np.float32)
 
 

@@ -26,7 +26,7 @@ _KNOCK_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayEngine:
-    """A Ray cluster. The target must be a folder that all its nodes share, by the same path.
+    """A Ray cluster. Nodes that do not see the target by the same path send here what they make.
 
     Attributes:
         address: `auto` for the cluster that RAY_ADDRESS names or that runs on this machine, `HOST:PORT` of a head, or

@@ -1,11 +1,12 @@
 """The workers of one run on a Ray cluster: who does what, and what happens when one dies.
 
-Each worker is an actor that does one job at a time, in a thread beside the one that answers how far it is. It is given
-the next job before it has finished the first, so that it does not wait for the answer to travel.
+Each worker is an actor that does one job after the other, in a thread beside the one that answers how far it is. A call
+takes some milliseconds, so short jobs are given several a call, and the next call is made before the last has ended.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -26,7 +27,9 @@ __all__ = ["Crew"]
 
 _POLL_S = 0.5
 _AHEAD = 2
-"""Jobs that a worker has at most, the one that it does included: what is in flight does not grow with their number."""
+"""Calls that a worker has at most, the one that it does included: what is in flight does not grow with the jobs."""
+_CALL_S = 0.5
+"""So long a call of more than one job may take: a hundred times what it costs."""
 _MOST_LIVES = 3
 """A job that so many workers died of is not given to another."""
 _PATIENCE_S = 120.0
@@ -50,12 +53,15 @@ class Worker:
         if self._ready:
             self._ready(self._maker)
 
-    def make(self, number: int, job: Job) -> Any:
-        """Does one job."""
-        if self._stop.is_set():
-            raise StoppedError
-        self._at = (number, 0)
-        return self._maker.make(job, on_sample=self._count)
+    def make(self, numbers: Sequence[int], jobs: Sequence[Job]) -> tuple[list[Any], float]:
+        """Does some jobs; gives what came of each, and how many seconds it took."""
+        began, made = time.monotonic(), []
+        for number, job in zip(numbers, jobs, strict=True):
+            if self._stop.is_set():
+                raise StoppedError
+            self._at = (number, 0)
+            made.append(self._maker.make(job, on_sample=self._count))
+        return made, time.monotonic() - began
 
     def at(self) -> tuple[int, int]:
         """Number of the job that it does, and its samples that are finished."""
@@ -78,8 +84,8 @@ class _Hand:
 
     actor: Any
     began: bool = False
-    jobs: list[int] = field(default_factory=list)
-    """In the sequence in which it does them."""
+    calls: list[list[int]] = field(default_factory=list)
+    """Numbers of jobs, in the sequence in which it does them."""
     asked: bool = False
 
 
@@ -113,10 +119,11 @@ class Crew:
         actor = ray.remote(concurrency_groups={"beside": 1})(Worker)
         self._actor = actor.options(num_cpus=needs.cpus, num_gpus=needs.gpus, max_restarts=0)
         self._maker, self._ready = ray.put(maker), ready
-        self._pending: dict[Any, tuple[str, _Hand, int]] = {}
+        self._pending: dict[Any, tuple[str, _Hand, list[int]]] = {}
         self._hands: list[_Hand] = []
         self._size = min(workers, len(self._jobs))
         self._false_starts = 0
+        self._sample_s = math.inf
         self._alone_since = time.monotonic()
 
     def work(self, heed_ctrl_c: Callable[[], None]) -> Iterator[Any]:
@@ -132,9 +139,9 @@ class Crew:
             finished, _ = ray.wait(list(self._pending), num_returns=1, timeout=_POLL_S)
             heed_ctrl_c()
             for ref in finished:
-                if (made := self._answered(ref)) is not None:
+                for made in self._answered(ref):
                     done += 1
-                    yield made[0]
+                    yield made
             self._hand_out()
             if time.monotonic() - asked_at > _POLL_S:
                 self._ask()
@@ -156,13 +163,13 @@ class Crew:
     def _hire(self) -> None:
         hand = _Hand(self._actor.remote(self._maker, self._ready))
         self._hands.append(hand)
-        self._pending[hand.actor.begin.remote()] = ("begin", hand, -1)
+        self._pending[hand.actor.begin.remote()] = ("begin", hand, [])
 
-    def _answered(self, ref: Any) -> tuple[Any] | None:
-        """Takes an answer; gives what was made, if that is one."""
+    def _answered(self, ref: Any) -> list[Any]:
+        """Takes an answer; gives what was made, if anything was."""
         if ref not in self._pending:
-            return None  # of a worker that was given up meanwhile
-        kind, hand, number = self._pending.pop(ref)
+            return []  # of a worker that was given up meanwhile
+        kind, hand, numbers = self._pending.pop(ref)
         try:
             answer = ray.get(ref)
         except RayTaskError as error:
@@ -171,7 +178,7 @@ class Crew:
             raise GenerationError(str(error)) from error
         except RayError as error:
             self._lost(hand, error)
-            return None
+            return []
         if kind == "begin":
             hand.began, self._false_starts = True, 0
         elif kind == "at":
@@ -179,25 +186,47 @@ class Crew:
             at, samples = answer
             self._tell(at, samples)
         else:
-            hand.jobs.remove(number)
-            self._tell(number, len(self._jobs[number].rows))
-            return (answer,)
-        return None
+            made: list[Any]
+            made, took_s = answer
+            hand.calls.remove(numbers)
+            self._sample_s = took_s / sum(map(self._samples, numbers))
+            for number in numbers:
+                self._tell(number, self._samples(number))
+            return made
+        return []
 
     def _hand_out(self) -> None:
-        """Gives jobs to who has few, the second only while there are enough for all."""
+        """Gives jobs to who has few, the second call only while there are enough for all."""
         for have in range(_AHEAD):
             for hand in self._hands:
-                if hand.began and len(hand.jobs) == have and len(self._left) > have * self._size:
-                    number = self._left.popleft()
-                    hand.jobs.append(number)
-                    self._pending[hand.actor.make.remote(number, self._jobs[number])] = ("make", hand, number)
+                if hand.began and len(hand.calls) == have and len(self._left) > have * self._size:
+                    numbers = self._next()
+                    hand.calls.append(numbers)
+                    jobs = [self._jobs[number] for number in numbers]
+                    self._pending[hand.actor.make.remote(numbers, jobs)] = ("make", hand, numbers)
+
+    def _next(self) -> list[int]:
+        """Jobs for one call: as many as the last tells to be short, while all have their share of what is left.
+
+        One that a worker may have died of is given alone, so that no other is blamed for it.
+        """
+        numbers = [self._left.popleft()]
+        samples = self._samples(numbers[0])
+        for _ in range(len(self._left) // (_AHEAD * self._size)):
+            samples += self._samples(self._left[0])
+            if samples * self._sample_s > _CALL_S or self._deaths[numbers[0]] or self._deaths[self._left[0]]:
+                break
+            numbers.append(self._left.popleft())
+        return numbers
+
+    def _samples(self, number: int) -> int:
+        return len(self._jobs[number].rows)
 
     def _ask(self) -> None:
         for hand in self._hands:
-            if hand.jobs and not hand.asked:
+            if hand.calls and not hand.asked:
                 hand.asked = True
-                self._pending[hand.actor.at.options(concurrency_group="beside").remote()] = ("at", hand, -1)
+                self._pending[hand.actor.at.options(concurrency_group="beside").remote()] = ("at", hand, [])
 
     def _tell(self, number: int, samples: int) -> None:
         """A job that is done again is not told of again."""
@@ -210,13 +239,13 @@ class Crew:
         ray.kill(hand.actor)
         self._hands.remove(hand)
         self._pending = {ref: what for ref, what in self._pending.items() if what[1] is not hand}
-        self._left.extendleft(reversed(hand.jobs))
+        self._left.extendleft(reversed([number for numbers in hand.calls for number in numbers]))
         if not hand.began:
             self._false_starts += 1
             if self._false_starts >= _MOST_LIVES * self._size:
                 msg = f"workers cannot start on the Ray cluster: {_told(error)}; is voxpress installed on every node?"
                 raise GenerationError(msg) from error
-        for number in hand.jobs[:1]:
+        for number in hand.calls[0] if hand.calls else ():
             self._deaths[number] += 1
             if self._deaths[number] >= _MOST_LIVES:
                 job = self._jobs[number]

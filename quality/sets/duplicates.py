@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -28,7 +28,8 @@ COSINE = 0.90
 """A second scan of the same anatomy has about .95, and 99 % of pairs of others less than .585 (measured likewise)."""
 _ROWS = 128
 _COLUMNS = 8192
-_PAIRS = 2048
+_LATER = 1024
+"""Later samples whose cosines are taken at a time: 14 MB of copy embeddings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,8 @@ def near_duplicates(
 ) -> list[Duplicate]:
     """Every sample that an earlier one is nearly the same as; all pairs are compared, a block at a time.
 
-    What was found to be a duplicate is not compared with later rows' candidates again, so a set of few distinct samples
-    costs no more than one of many.
+    Hashes that are all alike cost no more than time: cosines are taken as products of blocks, and what was found to be
+    a duplicate is not compared again.
 
     Args:
         hashes: `(n, w)`; see `hash_words`.
@@ -111,19 +112,13 @@ def near_duplicates(
         msg = f"{len(hashes)} hashes and {len(embeddings)} embeddings: give both of the same samples"
         raise ValueError(msg)
     words = np.ascontiguousarray(hashes.T)
-    width = embeddings.shape[1]
-    about = np.zeros(width) if centre is None else centre
-    scale = np.ones(width) if deviation is None else deviation
+    vectors = _Vectors(embeddings=embeddings, centre=centre, deviation=deviation)
     found: dict[int, Duplicate] = {}
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(hashes), _ROWS):
             tiles = range(start, len(hashes), _COLUMNS)
-            near = list(pool.map(partial(_near, words, start, hamming=hamming), tiles))
-            for pairs in _open_pairs(near, found):
-                cosines = _cosines(
-                    (embeddings[pairs.earlier] - about) / scale, (embeddings[pairs.later] - about) / scale
-                )
-                _note(pairs, cosines, cosines > cosine, found)
+            for pairs in pool.map(partial(_near, words, start, hamming=hamming), tiles):
+                _note(pairs, vectors, cosine, found)
     return [found[row] for row in sorted(found)]
 
 
@@ -135,8 +130,28 @@ class _Pairs:
     later: NDArray[np.int64]
     bits: NDArray[np.int64]
 
-    def __getitem__(self, chosen: slice | NDArray[np.bool_]) -> _Pairs:
+    def __getitem__(self, chosen: NDArray[np.bool_]) -> _Pairs:
         return _Pairs(earlier=self.earlier[chosen], later=self.later[chosen], bits=self.bits[chosen])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Vectors:
+    """Embeddings about a centre, in deviations."""
+
+    embeddings: NDArray[np.float32]
+    centre: NDArray[np.float64] | None
+    deviation: NDArray[np.float64] | None
+
+    def unit(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """`(n, d)` vectors of length 1, or 0 where there is nothing but the centre."""
+        vectors = self.embeddings[rows].astype(np.float64)
+        if self.centre is not None:
+            vectors -= self.centre
+        if self.deviation is not None:
+            vectors /= self.deviation
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return vectors
 
 
 def _near(words: NDArray[np.uint64], row: int, column: int, *, hamming: int) -> _Pairs:
@@ -153,24 +168,16 @@ def _near(words: NDArray[np.uint64], row: int, column: int, *, hamming: int) -> 
     return _Pairs(earlier=earlier, later=later, bits=bits)[later > earlier]
 
 
-def _open_pairs(tiles: Sequence[_Pairs], found: Mapping[int, Duplicate]) -> Iterator[_Pairs]:
-    """Pairs whose later sample is not known to be a duplicate, earliest first, some thousands at a time."""
-    for pairs in tiles:
-        for start in range(0, len(pairs.later), _PAIRS):
-            some = pairs[start : start + _PAIRS]
-            yield some[np.array([row not in found for row in some.later.tolist()], bool)]
-
-
-def _cosines(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    products = np.einsum("ij,ij->i", a, b)
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    cosines: NDArray[np.float64] = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
-    return cosines
-
-
-def _note(pairs: _Pairs, cosines: NDArray[np.float64], alike: NDArray[np.bool_], found: dict[int, Duplicate]) -> None:
-    """The earliest of those that a row repeats is noted."""
-    for place in np.flatnonzero(alike).tolist():
-        row = int(pairs.later[place])
-        hamming, cosine = int(pairs.bits[place]), float(cosines[place])
-        found.setdefault(row, Duplicate(row=row, first=int(pairs.earlier[place]), hamming=hamming, cosine=cosine))
+def _note(pairs: _Pairs, vectors: _Vectors, cosine: float, found: dict[int, Duplicate]) -> None:
+    """Notes the earliest sample that each later one repeats, of pairs with the earliest first."""
+    pairs = pairs[~np.isin(pairs.later, np.fromiter(found, np.int64))]
+    earlier, later = np.unique(pairs.earlier), np.unique(pairs.later)
+    units = vectors.unit(earlier)
+    for start in range(0, len(later), _LATER):
+        columns = later[start : start + _LATER]
+        some = pairs[(pairs.later >= columns[0]) & (pairs.later <= columns[-1])]
+        cosines = units @ vectors.unit(columns).T
+        cosines = cosines[np.searchsorted(earlier, some.earlier), np.searchsorted(columns, some.later)]
+        for place in np.flatnonzero(cosines > cosine).tolist():
+            row, first, bits = (int(each[place]) for each in (some.later, some.earlier, some.bits))
+            found.setdefault(row, Duplicate(row=row, first=first, hamming=bits, cosine=float(cosines[place])))
