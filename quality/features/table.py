@@ -193,18 +193,17 @@ def read_features(cohort: Cohort, extractor: FeatureExtractor) -> FeatureSet:
     """
     reader = FeatureReader(cohort, [extractor])
     ids: list[str] = []
-    parts = []
-    for file in feature_files(cohort.manifest):
+    files = feature_files(cohort.manifest)
+    values = np.empty((sum(file.rows for file in files), extractor.width), np.float32)
+    for file in files:
         rows = reader.rows(file)
         if rows is None or extractor.name not in rows.column_names:
             raise _lacking(cohort, extractor, reader.why)
-        values, there = unpacked(rows[extractor.name], extractor.width)
+        values[file.first : file.first + file.rows], there = unpacked(rows[extractor.name], extractor.width)
         if not there.all():
             raise _lacking(cohort, extractor, f"that of {rows['sample_id'][int(np.argmin(there))]} is not there")
         ids += rows["sample_id"].to_pylist()
-        parts.append(values)
     _check_ids(cohort, ids)
-    values = np.concatenate(parts) if parts else np.empty((0, extractor.width), np.float32)
     whole = FeatureSet(name=extractor.name, feature_id=extractor.feature_id, ids=tuple(ids), values=values)
     return whole if cohort.rows is None else whole.take(cohort.rows)
 

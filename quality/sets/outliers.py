@@ -26,7 +26,7 @@ __all__ = ["NEIGHBOURS", "QUANTILE", "Outliers", "find_outliers", "outlier_share
 NEIGHBOURS = 5
 QUANTILE = 0.999
 """With fewer than 1,000 rows it is between the two largest distances."""
-_BLOCK_ROWS = 8192
+_BLOCK_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

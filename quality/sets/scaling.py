@@ -22,7 +22,7 @@ __all__ = ["Scaling", "check_same_features", "column_moments", "fit_scaling"]
 
 _CONSTANT = 1e-6
 """Standard deviation over size of a feature, below which it is constant but for the rounding of float32."""
-_BLOCK_ROWS = 8192
+_BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
