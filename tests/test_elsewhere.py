@@ -60,6 +60,12 @@ def test_workers_that_see_another_run_leave_it_alone(pressed_balls, tmp_path) ->
     assert contents(tmp_path / "stranger") == before
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_of_this_machine_send_nothing(monkeypatch, tmp_path, workers) -> None:
+    monkeypatch.setattr(elsewhere, "write_atomic", None)
+    press(order(), tmp_path, workers=workers)
+
+
 def test_a_run_that_was_sent_goes_on(pressed_balls, tmp_path) -> None:
     with pytest.raises(GenerationError):
         press(order(), tmp_path, Trouble(kind="raise", at=9), engine=OtherMachine(tmp_path / "nowhere"))
