@@ -125,7 +125,7 @@ def generate(
         workers: processes; None for one a CPU, or one a GPU where the backend needs GPUs. There are never more than
             shards, and the bytes do not depend on it.
         engine: `local` for processes of this machine, `ray` for a Ray cluster (`pip install 'voxpress[ray]'`), whose
-            nodes must share the target. The bytes do not depend on it.
+            nodes send what they make where they do not see the target. The bytes do not depend on it.
         address: of the Ray cluster: `auto` (the default), `HOST:PORT`, or `local` for one of this machine alone.
         progress: told after each sample.
         people_folder: where the people file of a recipe lies that is no file itself; None for the working folder.

@@ -31,7 +31,7 @@ def _generate(commands: Commands) -> None:
     parser.add_argument("--workers", type=positive, metavar="N", help=workers)
     features = "leave out the features that qualities are measured by; `voxpress qa` makes them later"
     parser.add_argument("--no-features", action="store_true", help=features)
-    engine = "local: processes of this machine (default); ray: a Ray cluster, whose nodes share DIR"
+    engine = "local: processes of this machine (default); ray: the nodes of a Ray cluster"
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help=engine)
     address = "of the Ray cluster: auto (default), HOST:PORT of its head, or local for one of this machine alone"
     parser.add_argument("--address", metavar="ADDRESS", help=address)
