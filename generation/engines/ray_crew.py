@@ -196,10 +196,16 @@ class Crew:
         return []
 
     def _hand_out(self) -> None:
-        """Gives jobs to who has few, the second call only while there are enough for all."""
+        """Gives jobs to who has few, the second call only while there are enough for all.
+
+        None goes before or behind one that a worker may have died of: the answer to a job may be lost with the worker
+        that dies of the next.
+        """
         for have in range(_AHEAD):
             for hand in self._hands:
                 if hand.began and len(hand.calls) == have and len(self._left) > have * self._size:
+                    if have and any(self._deaths[number] for number in [self._left[0], *hand.calls[0]]):
+                        continue
                     numbers = self._next()
                     hand.calls.append(numbers)
                     jobs = [self._jobs[number] for number in numbers]
