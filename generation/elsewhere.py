@@ -20,13 +20,12 @@ from ..errors import GenerationError
 from ..store import WORK_FOLDER, write_atomic
 from ..store.work_folder import ORDER_NAME
 from .features import shard_features_file
-from .journal import Journal
 from .lock import lock_differences, lock_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
-    from .journal import ShardRecord
+    from .journal import Journal, ShardRecord
     from .shard_maker import ShardJob, ShardMaker
 
 __all__ = ["MakerAnywhere", "SentShard", "brought_here", "check_software"]
@@ -72,7 +71,7 @@ class MakerAnywhere:
             self.maker.target = Path(folder)
             record = self.maker.make(job, on_sample=on_sample)
             paths = [self.maker.target / name for name in record.files]
-            features = shard_features_file(Journal(self.maker.target).folder, job.split, job.number)
+            features = shard_features_file(self.maker.target / WORK_FOLDER, job.split, job.number)
             paths += [features] if features.exists() else []
             files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
         return SentShard(record=record, files=files)

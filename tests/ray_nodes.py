@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mounts import ALONE
 from tiny_factory import until
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def node_without(folder: Path) -> Iterator[str]:
         f"--num-cpus=1 --include-dashboard=false --object-store-memory=83886080 --ray-client-server-port={client_port}"
     )
     node = subprocess.Popen(
-        ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "$0" && exec {ray} {options}', str(folder)],
+        [*ALONE, "sh", "-c", f'mount -t tmpfs none "$0" && exec {ray} {options}', str(folder)],
         env=os.environ
         | {"PYTHONPATH": os.pathsep.join(MODULES), "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
         stdout=subprocess.DEVNULL,
@@ -66,14 +66,6 @@ def node_without(folder: Path) -> Iterator[str]:
     finally:
         node.send_signal(signal.SIGTERM)
         node.wait()
-
-
-def can_hide_folders() -> bool:
-    """Whether a process of this user may have mounts of its own."""
-    if shutil.which("unshare") is None:
-        return False
-    tried = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
-    return subprocess.run(tried, capture_output=True, check=False).returncode == 0
 
 
 def _listens(port: int) -> bool:

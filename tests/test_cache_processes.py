@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,19 +10,12 @@ from pathlib import Path
 
 import pytest
 import shard_pieces
+from mounts import ALONE, may_mount
 
 from voxpress.store.cache import cache_of
 from voxpress.store.cache.eviction import evict
 
 HERE = Path(__file__).parent
-ALONE = ["unshare", "--map-root-user", "--mount"]
-
-
-def may_mount() -> bool:
-    if shutil.which("unshare") is None:
-        return False
-    tried = ["sh", "-c", 'mount -t tmpfs -o size=64k none "$0"', str(HERE)]
-    return subprocess.run([*ALONE, *tried], capture_output=True, check=False).returncode == 0
 
 
 def program(name, folder, *before):

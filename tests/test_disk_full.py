@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from mounts import ALONE, may_mount
 from tiny_factory import SAMPLES, contents
-
-ALONE = ["unshare", "--map-root-user", "--mount"]
-
-
-def may_mount() -> bool:
-    if shutil.which("unshare") is None:
-        return False
-    tried = ["sh", "-c", 'mount -t tmpfs -o size=64k none "$0"', str(Path(__file__).parent)]
-    return subprocess.run([*ALONE, *tried], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.timeout(200)

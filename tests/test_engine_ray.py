@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import ray_nodes
+from mounts import may_mount
 from tiny_factory import SAMPLES, SHARDS, committed, contents, living, order, press, press_share, spawn, until
 from tiny_factory import finish as finish_balls
 from troubled_backend import Trouble
@@ -126,7 +127,7 @@ def test_a_node_that_is_killed_in_the_middle_changes_no_byte(cluster, engine, pr
     assert contents(tmp_path) == contents(pressed_balls)
 
 
-@pytest.mark.skipif(not ray_nodes.can_hide_folders(), reason="needs mounts of its own")
+@pytest.mark.skipif(not may_mount(), reason="needs mounts of its own")
 def test_nodes_that_do_not_see_the_folder_send_their_shards(monkeypatch, pressed_balls, tmp_path) -> None:
     brought = []
     monkeypatch.setattr(elsewhere, "write_atomic", lambda *a, **k: brought.append(a[0]) or write_atomic(*a, **k))

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from loopback_hub.in_process import point_at
 from loopback_hub.users import STRANGER
+from mounts import ALONE, may_mount
 from published_stores import SHARD, carded, collection
 from publishing_forks import Forks
 from range_server import Faults, RangeServer
 from s3_server import s3_server
-from test_disk_full import ALONE, may_mount
 from tiny_factory import contents
 
 from voxpress import store

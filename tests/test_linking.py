@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from test_disk_full import ALONE, may_mount
+from mounts import ALONE, may_mount
 
 from voxpress.errors import CorruptError
 from voxpress.store.files import hash_file

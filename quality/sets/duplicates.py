@@ -90,8 +90,8 @@ def near_duplicates(
 ) -> list[Duplicate]:
     """Every sample that an earlier one is nearly the same as; all pairs are compared, a block at a time.
 
-    Hashes that are all alike cost no more than time: cosines are taken as products of blocks, and what was found to be
-    a duplicate is not compared again.
+    Where hashes are all alike, cosines of all pairs are needed, and are taken a block at a time; what was found to be a
+    duplicate is not compared again.
 
     Args:
         hashes: `(n, w)`; see `hash_words`.
