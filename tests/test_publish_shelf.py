@@ -21,9 +21,9 @@ from voxpress import store
 from voxpress.builder import load_dataset
 from voxpress.builder.fetching import fetch
 from voxpress.builder.publishing import publish
-from voxpress.builder.publishing.object_place import ObjectPlace
 from voxpress.errors import CorruptError, PublishError, RemoteError, StoreExistsError, StoreNotFoundError
 from voxpress.loaders import VolumeStream
+from voxpress.store.bucket import Bucket
 from voxpress.store.sources.objects import ObjectSource
 
 pytestmark = pytest.mark.timeout(120)
@@ -172,7 +172,7 @@ def test_killed_at_each_request_a_bucket_is_finished_by_the_same_command(s3, buc
             assert ended.code == -signal.SIGKILL, ended.text
             with pytest.raises(StoreNotFoundError):
                 store.open(target)
-            there = ObjectPlace(ObjectSource(target)).sizes("v1.0.0")
+            there = Bucket(ObjectSource(target)).sizes("v1.0.0")
             left = {file.path for file in publish(first, target, dry_run=True).missing}
             assert left == {path for path in expected if f"v1.0.0/{path}" not in there}
             ended = forks.start("publish", first, target).wait()

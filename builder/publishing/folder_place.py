@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...errors import PublishError
+from ...store.bucket import MOST_SMALL_BYTES
 from ...store.files import copy_atomic, files_below, read_whole, write_atomic
-from .shelf import CLAIM_NAME, MOST_SMALL_BYTES
+from .shelf import CLAIM_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

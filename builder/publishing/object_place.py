@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from ...errors import CorruptError
-from .shelf import CLAIM_NAME, MOST_SMALL_BYTES
+from .shelf import CLAIM_NAME
 
 if TYPE_CHECKING:
-    from ...store.sources.objects import ObjectSource
+    from ...store.bucket import Bucket
     from .contents import PublishedFile
     from .outcome import Teller
     from .shelf import Stamp
 
 __all__ = ["ObjectPlace"]
 
-_PART_BYTES: Final = 8 * 2**20
-_MOST_PARTS: Final = 9_000
-"""Below the 10,000 of S3."""
-
 
 @dataclass(frozen=True, slots=True)
 class ObjectPlace:
-    """Keeps the contract of `Place`: an upload appears when it is finished, and conditional writes keep others out.
+    """Keeps the contract of `Place`.
 
     Attributes:
-        source: of the folder.
+        bucket: with the folder.
     """
 
-    source: ObjectSource
+    bucket: Bucket
 
     @property
     def address(self) -> str:
         """``s3://bucket/name``."""
-        return self.source.url.rstrip("/")
+        return self.bucket.url
 
     @property
     def transfers(self) -> int:
@@ -43,54 +38,21 @@ class ObjectPlace:
 
     def sizes(self, folder: str) -> dict[str, int]:
         """As `Place.sizes`."""
-
-        def ask(obstore: Any, store: Any) -> dict[str, int]:
-            batches = obstore.list(store, prefix=folder)
-            return {entry["path"]: entry["size"] for batch in batches for entry in batch}
-
-        found = self.source.request(folder, ask, done="listed")
+        found = self.bucket.sizes(folder)
         return {path: size for path, size in found.items() if not any(p.startswith(".") for p in path.split("/"))}
 
     def read(self, path: str, *, most: int) -> tuple[bytes, Stamp] | None:
         """As `Place.read`."""
-
-        def ask(obstore: Any, store: Any) -> tuple[int, bytes, dict[str, Any]]:
-            got = obstore.get(store, path)
-            size = got.meta["size"]
-            data = bytes(got.bytes()) if size <= most else b""
-            stamp = {"e_tag": got.meta["e_tag"], "version": got.meta["version"]}
-            return size, data, {name: value for name, value in stamp.items() if value is not None}
-
-        try:
-            size, data, stamp = self.source.request(path, ask)
-        except CorruptError as error:
-            if error.kind == "missing":
-                return None
-            raise
-        if size > most:
-            msg = f"{path} at {self.source.url} has {size} bytes, the limit is {most}"
-            raise CorruptError(msg, kind="size", path=path)
-        return data, stamp
+        return self.bucket.read(path, most=most)
 
     def put(self, path: str, file: PublishedFile, teller: Teller) -> None:  # noqa: ARG002 - obstore tells nothing
         """As `Place.put`; the file was held against its record before, and its size is again afterwards."""
-        part = max(_PART_BYTES, -(-file.record.bytes // _MOST_PARTS))
-        self.source.request(
-            path, lambda obstore, store: obstore.put(store, path, file.place, chunk_size=part), done="written"
-        )
+        self.bucket.put(path, file.place)
 
     def swap(self, path: str, data: bytes, stamp: Stamp | None) -> bool:
         """As `Place.swap`."""
-        mode = "create" if stamp is None else stamp
-        try:
-            self.source.request(path, lambda obstore, store: obstore.put(store, path, data, mode=mode), done="written")
-        except FileExistsError:
-            # by somebody else, or by this process before an answer that was lost
-            read = self.read(path, most=MOST_SMALL_BYTES)
-            return read is not None and read[0] == data
-        return True
+        return self.bucket.swap(path, data, stamp)
 
     def clear(self, folder: str) -> None:
         """As `Place.clear`."""
-        path = f"{folder}/{CLAIM_NAME}"
-        self.source.request(path, lambda obstore, store: obstore.delete(store, path), done="deleted")
+        self.bucket.delete([f"{folder}/{CLAIM_NAME}"])

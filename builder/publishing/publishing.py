@@ -120,10 +120,11 @@ def _place_of(target: str | os.PathLike[str]) -> Place | str:
     if kind == "file":
         return FolderPlace(Path(url2pathname(urlsplit(target).path)))
     if kind in {"s3", "gs", "az"}:
+        from ...store.bucket import Bucket
         from ...store.sources.objects import ObjectSource
 
         try:
-            return ObjectPlace(ObjectSource(target.rstrip("/")))
+            return ObjectPlace(Bucket(ObjectSource(target.rstrip("/"))))
         except ValueError as error:
             raise PublishError(str(error)) from error
     msg = f"voxpress does not write to {kind}:// addresses; publish to {_KINDS}, and serve or copy that folder"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ...errors import PublishError, RemoteError, StoreExistsError
 from ...store import MANIFEST_NAME
+from ...store.bucket import MOST_SMALL_BYTES
 from ...store.published import Phase
 from ...store.threads import map_in_order
 from ...store.versions import VERSIONS_NAME, Version, Versions
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     from .contents import Contents, PublishedFile
     from .outcome import Tell
 
-__all__ = ["CLAIM_NAME", "MOST_SMALL_BYTES", "Place", "Stamp", "publish_on_shelf"]
+__all__ = ["CLAIM_NAME", "Place", "Stamp", "publish_on_shelf"]
 
 CLAIM_NAME: Final = ".voxpress-claim.json"
-MOST_SMALL_BYTES: Final = 256 * 2**20
 
 _MOST_ROUNDS: Final = 20
 _MOST_SHOWN: Final = 5
