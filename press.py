@@ -121,22 +121,24 @@ def generate(
 
     Args:
         recipe: path of a YAML file, plain data as in one, or a `Recipe`.
-        target: folder of the data set: new, empty, or an earlier run of the same recipe.
+        target: folder of the data set, or its address in object storage (``s3://``, ``gs://``, ``az://``): new, empty,
+            or an earlier run of the same recipe.
         workers: processes; None for one a CPU, or one a GPU where the backend needs GPUs. There are never more than
             shards, and the bytes do not depend on it.
         engine: `local` for processes of this machine, `ray` for a Ray cluster (`pip install 'voxpress[ray]'`), whose
-            nodes send what they make where they do not see the target. The bytes do not depend on it.
+            nodes send what they make where they do not see the folder. The bytes do not depend on it.
         address: of the Ray cluster: `auto` (the default), `HOST:PORT`, or `local` for one of this machine alone.
         progress: told after each sample.
         people_folder: where the people file of a recipe lies that is no file itself; None for the working folder.
         features: also compute the features that quality is measured by, and put them beside the table.
 
     Raises:
+        PublishError: the target is an address that is not written to.
         RecipeError: the recipe is not well formed, or does not fit the backend.
         UnreachableError: the backend cannot make a row of it.
         StoreExistsError: the target holds something else.
         GenerationError: making a sample failed, or the disk is full; call it again to resume.
-        RemoteError: no Ray cluster answers.
+        RemoteError: no Ray cluster answers, or the object storage refuses or cannot be reached.
 
     Example:
         >>> cohort = generate({"name": "brains", "samples": 8}, "brains/")   # doctest: +SKIP
@@ -170,12 +172,16 @@ def fulfil(
 ) -> Pressed:
     """`generate`, and what it did; nothing is warned of."""
     order, folder = _read(recipe, people_folder)
-    target = Path(target)
-    extractors = _extractors(order) if features else ()
-    chosen = engine_of(engine, workers=workers, address=address)
-    run = make(order, target, people_folder=folder, engine=chosen, progress=progress, extractors=extractors)
-    cohort = open_store(target)
-    write_card(cohort)
+    run = make(
+        order,
+        _target(target),
+        people_folder=folder,
+        engine=engine_of(engine, workers=workers, address=address),
+        progress=progress,
+        extractors=_extractors(order) if features else (),
+        dress=_dress,
+    )
+    cohort = _opened(target)
     return Pressed(cohort=cohort, made=run.made, ignored_columns=run.ignored_columns)
 
 
@@ -197,7 +203,7 @@ def generate_share(
 
     Args:
         recipe: as for `generate`, the same for all shares.
-        target: as for `generate`, the same for all shares; of several machines, a folder that they share.
+        target: as for `generate`, the same for all shares; of several machines, an address or a folder that they share.
         shards: ``(3, 64)`` for the third of 64 shares, from 1.
         workers: as for `generate`.
         engine: as for `generate`.
@@ -216,7 +222,7 @@ def generate_share(
     order, folder = _read(recipe, people_folder)
     return make_share(
         order,
-        Path(target),
+        _target(target),
         share,
         people_folder=folder,
         engine=engine_of(engine, workers=workers, address=address),
@@ -248,10 +254,8 @@ def generate_finish(
     """
     order, folder = _read(recipe, people_folder)
     extractors = _extractors(order) if features else ()
-    finish_shares(order, Path(target), people_folder=folder, extractors=extractors, command=command)
-    cohort = open_store(Path(target))
-    write_card(cohort)
-    return cohort
+    finish_shares(order, _target(target), people_folder=folder, extractors=extractors, command=command, dress=_dress)
+    return _opened(target)
 
 
 def next_version(
@@ -368,6 +372,23 @@ def _read(recipe: AnyRecipe, people_folder: str | os.PathLike[str] | None) -> tu
         return load_recipe(Path(recipe)), Path(recipe).parent
     folder = Path(people_folder or ".")
     return recipe if isinstance(recipe, Recipe) else recipe_from(recipe, folder=folder), folder
+
+
+def _target(target: str | os.PathLike[str]) -> str | Path:
+    """A text may be an address."""
+    return target if isinstance(target, str) else Path(target)
+
+
+def _dress(folder: Path) -> None:
+    write_card(open_store(folder))
+
+
+def _opened(target: str | os.PathLike[str]) -> Cohort:
+    """What was made; with its card, which a run that was killed may lack in a folder."""
+    cohort = open_store(target if isinstance(target, str) and "://" in target else Path(target))
+    if not cohort.store.source.remote:
+        write_card(cohort)
+    return cohort
 
 
 def write_card(cohort: Cohort) -> None:

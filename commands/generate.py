@@ -108,4 +108,5 @@ def report(cohort: Cohort, path: str) -> None:
         print(printable(f"left out: {rejection.sample_id}, {tried}"))
     print(f"digest {manifest.digest}")
     shell = shlex.quote(path)
-    print(f"next: voxpress verify {shell} · voxpress preview {shell} -o look.png · voxpress.open({path!r}) in Python")
+    whole = f"voxpress fetch {shell} -o DIR, to judge and publish it" if "://" in path else f"voxpress verify {shell}"
+    print(f"next: {whole} · voxpress preview {shell} -o look.png · voxpress.open({path!r}) in Python")

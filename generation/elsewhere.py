@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .journal import Journal, ShardRecord
     from .shard_maker import ShardJob, ShardMaker
 
-__all__ = ["MakerAnywhere", "SentShard", "brought_here", "check_software"]
+__all__ = ["MakerAnywhere", "SentShard", "brought_here", "check_software", "check_worker", "made_apart"]
 
 _ORDER_PATIENCE_S = 5.0
 _FILE_PATIENCE_S = 60.0
@@ -67,14 +67,12 @@ class MakerAnywhere:
         """As `ShardMaker.make`; where the run is not seen, nothing is committed, and the files come with the record."""
         if self._sees_the_run:
             return self.maker.make(job, on_sample=on_sample)
-        with TemporaryDirectory(prefix="voxpress-") as folder:
-            self.maker.target = Path(folder)
-            record = self.maker.make(job, on_sample=on_sample)
-            paths = [self.maker.target / name for name in record.files]
-            features = shard_features_file(self.maker.target / WORK_FOLDER, job.split, job.number)
-            paths += [features] if features.exists() else []
-            files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-        return SentShard(record=record, files=files)
+        with made_apart(self.maker, job, on_sample) as (record, files):
+            return SentShard(record=record, files={name: path.read_bytes() for name, path in files.items()})
+
+    def check(self) -> None:
+        """As `check_worker`."""
+        check_software(self.maker, self.words["lock"])
 
     @cached_property
     def _sees_the_run(self) -> bool:
@@ -82,16 +80,48 @@ class MakerAnywhere:
         return _waited(path.is_file, _ORDER_PATIENCE_S) and json.loads(path.read_bytes()) == self.words
 
 
-def check_software(anywhere: MakerAnywhere) -> None:
-    """Checks in a worker of another machine that it would make the same bytes.
+@contextmanager
+def made_apart(
+    maker: ShardMaker, job: ShardJob, on_sample: Callable[[], None]
+) -> Iterator[tuple[ShardRecord, Mapping[str, Path]]]:
+    """A shard in a folder of its own, which is gone afterwards.
 
     Args:
-        anywhere: of the worker, whose backend may be long in loading.
+        maker: of it; from then on its target is that folder.
+        job: which.
+        on_sample: as for `ShardMaker.make`.
+
+    Yields:
+        its record, and path in the data set → file: of its arrays, and of its features.
+    """
+    with TemporaryDirectory(prefix="voxpress-") as folder:
+        maker.target = Path(folder)
+        record = maker.make(job, on_sample=on_sample)
+        paths = [maker.target / name for name in record.files]
+        features = shard_features_file(maker.target / WORK_FOLDER, job.split, job.number)
+        paths += [features] if features.exists() else []
+        yield record, {path.relative_to(folder).as_posix(): path for path in paths}
+
+
+def check_worker(outfitted: Any) -> None:
+    """Checks in a worker of another machine that it would make the same bytes, and can bring them to the target.
+
+    Args:
+        outfitted: maker of the worker, whose backend may be long in loading.
+
+    Raises:
+        GenerationError, RemoteError: it would not, or cannot.
+    """
+    outfitted.check()
+
+
+def check_software(maker: ShardMaker, lock: Mapping[str, Mapping[str, str]]) -> None:
+    """Checks that a maker would make the same bytes as the one with this lock.
 
     Raises:
         GenerationError: it would not.
     """
-    if differing := lock_differences(anywhere.words["lock"], lock_of(anywhere.maker.backend)):
+    if differing := lock_differences(lock, lock_of(maker.backend)):
         msg = (
             f"a worker on {platform.node()} would make other bytes than this machine ({'; '.join(differing)}); install "
             "the same versions on all nodes, and run the command on a machine with the same devices as the workers"

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .elsewhere import MakerAnywhere, brought_here, check_software
+from .elsewhere import check_worker
 from .engines import LocalEngine, needs_of
-from .features import features_folder, write_features
+from .features import write_features
 from .finishing import finish
-from .journal import Journal
+from .journals import journal_of
 from .run_order import PEOPLE_NAME, RECIPE_NAME, REFUSED_NAME, read_order
 from .shard_maker import Row, ShardJob, ShardMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from ..quality.features import FeatureExtractor
     from ..store import Manifest
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .cohort import CohortPlan
     from .engines import Engine
     from .journal import ShardRecord
+    from .journals import AnyJournal
     from .recipe import Recipe
     from .refusals import Refusals
     from .run_order import RunOrder
@@ -89,6 +90,7 @@ def generate(
     rows: Sequence[int] | None = None,
     extractors: Sequence[FeatureExtractor] = (),
     refusals: Refusals | None = None,
+    dress: Callable[[Path], None] | None = None,
 ) -> Run:
     """Makes the data set of a recipe.
 
@@ -97,7 +99,8 @@ def generate(
 
     Args:
         recipe: the order.
-        target: folder of the data set: new, empty, or an unfinished or finished run of the same recipe.
+        target: folder of the data set, or its address in object storage: new, empty, or an unfinished or finished run
+            of the same recipe.
         people_folder: where the recipe's people file and refusal list lie.
         workers: processes; None for one a CPU, or one a GPU where the backend needs GPUs.
         engine: what does the work, in place of processes of this machine.
@@ -110,31 +113,35 @@ def generate(
         rows: only these of the cohort; those of a split close up. `lock` must say so.
         extractors: of features that are put beside the table. They decide no byte that the manifest lists.
         refusals: the refusal list that the recipe names, where it is not in the folder.
+        dress: given the folder of the data set without its shards, puts more beside it, before it is shown.
 
     Raises:
+        PublishError: the target is an address that is not written to.
         RecipeError: the recipe does not fit the backend.
         UnreachableError: the backend cannot make a row.
         StoreExistsError: the target holds something else.
         GenerationError: making a sample failed; run it again to resume.
         DiskFullError: no room; make some and run it again.
     """
-    engine, target = engine or local_engine(workers), Path(target)
-    order = read_order(recipe, target, people_folder=people_folder, load=load, lock=lock, refusals=refusals)
+    engine, journal = engine or local_engine(workers), journal_of(target)
+    order = read_order(recipe, people_folder=people_folder, load=load, lock=lock, refusals=refusals)
     ignored = order.plan.ignored_columns
-    if manifest := order.finished(target):
+    journal.refuse_foreign()
+    if manifest := order.finished(journal):
         return Run(manifest=manifest, made=0, ignored_columns=ignored)
-    with Journal(target) as journal:
-        if manifest := order.finished(target):  # another run has finished it while this one was waiting for its turn
-            return Run(manifest=manifest, made=0, ignored_columns=ignored)
+    with journal:
         planned = plan_jobs(order.plan, rows)
         committed = journal.begin(order.words)
+        if manifest := order.finished(journal):  # another run has finished it while this one was beginning
+            return Run(manifest=manifest, made=0, ignored_columns=ignored)
         jobs = jobs_left(planned, committed)
         report = Reporter(planned, jobs, progress)
         inherited = _inherited(jobs, inherit, journal, report) if inherit else {}
         jobs = jobs_left(jobs, inherited)
         arranged = arrange(jobs) if arrange else jobs
         made = make_shards(order, journal, arranged, engine=engine, extractors=extractors, report=report)
-        manifest = complete(order, journal, [*committed.values(), *inherited.values(), *made], extractors)
+        records = [*committed.values(), *inherited.values(), *made]
+        manifest = complete(order, journal, records, extractors, dress)
     return Run(manifest=manifest, made=sum(len(job.rows) for job in jobs), ignored_columns=ignored)
 
 
@@ -157,7 +164,7 @@ def jobs_left(planned: Sequence[ShardJob], there: Container[tuple[str, int]]) ->
 
 def make_shards(
     order: RunOrder,
-    journal: Journal,
+    journal: AnyJournal,
     jobs: Sequence[ShardJob],
     *,
     engine: Engine,
@@ -168,19 +175,25 @@ def make_shards(
     target = journal.target.absolute()
     maker = ShardMaker(load=order.load, specs=order.specs, seed=order.recipe.seed, target=target, extractors=extractors)
     made = engine.run(
-        MakerAnywhere(maker, order.words),
+        journal.outfit(maker, order.words),
         jobs,
         on_sample=report.add,
         needs=needs_of(order.backend),
-        ready=check_software,
+        ready=check_worker,
     )
-    return brought_here(made, journal)
+    return journal.taken(made)
 
 
 def complete(
-    order: RunOrder, journal: Journal, records: Sequence[ShardRecord], extractors: Sequence[FeatureExtractor]
+    order: RunOrder,
+    journal: AnyJournal,
+    records: Sequence[ShardRecord],
+    extractors: Sequence[FeatureExtractor],
+    dress: Callable[[Path], None] | None,
 ) -> Manifest:
-    """Writes all that is not voxels, the manifest last, and clears the work folder."""
+    """Writes all that is not voxels, and ends the run; not where another run has just finished it."""
+    if manifest := order.finished(journal):
+        return manifest
     manifest = finish(
         journal.target,
         recipe=order.recipe,
@@ -191,8 +204,11 @@ def complete(
         beside=order.beside,
         scratch=journal.scratch,
     )
-    write_features(journal.target, manifest, records, features_folder(journal.folder), extractors)
-    journal.clear()
+    if extractors:
+        write_features(journal.target, manifest, records, journal.features(), extractors)
+    if dress:
+        dress(journal.target)
+    journal.end()
     return manifest
 
 
@@ -229,7 +245,7 @@ def row_of(plan: CohortPlan, index: int, slot: int) -> Row:
 def _inherited(
     jobs: Sequence[ShardJob],
     inherit: Callable[[ShardJob, Path], ShardRecord | None],
-    journal: Journal,
+    journal: AnyJournal,
     report: Reporter,
 ) -> dict[tuple[str, int], ShardRecord]:
     """Commits the shards that need not be made."""

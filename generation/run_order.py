@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import StoreExistsError
-from ..store import FORMAT_VERSION, MANIFEST_NAME, Manifest, differences, refuse_foreign
+from ..errors import CorruptError, StoreExistsError
+from ..store import FORMAT_VERSION, MANIFEST_NAME, Manifest, differences
+from ..store.manifest import MOST_MANIFEST_BYTES
 from .arrays import specs_of
 from .cohort import draw_cohort
-from .journal import Journal
 from .lock import lock_of
 from .recipe import load_people, load_refusals
 from .registry import load_backend
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..store import ArraySpec
     from .backend import Backend
     from .cohort import CohortPlan
+    from .journals import AnyJournal
     from .recipe import Recipe
     from .refusals import Refusals
 
@@ -60,33 +61,33 @@ class RunOrder:
         files = {name: data.decode() for name, data in self.beside.items()}
         return {"files": files, "format_version": FORMAT_VERSION, "lock": self.lock}
 
-    def finished(self, target: Path) -> Manifest | None:
+    def finished(self, journal: AnyJournal) -> Manifest | None:
         """The manifest of a target that holds the finished data set of this order; None if it is not finished.
+
+        What a run has left there is cleared away.
 
         Raises:
             StoreExistsError: it holds that of another order.
         """
-        if not (target / MANIFEST_NAME).exists():
+        data = _read(journal, MANIFEST_NAME)
+        if data is None:
             return None
-        manifest = Manifest.from_bytes((target / MANIFEST_NAME).read_bytes(), str(target / MANIFEST_NAME))
-        there = {
-            name: (target / name).read_bytes().decode(errors="replace") if (target / name).exists() else None
-            for name in self.beside
-        }
+        manifest = Manifest.from_bytes(data, f"{journal.address}/{MANIFEST_NAME}")
+        texts = {name: _read(journal, name) for name in self.beside}
+        there = {name: None if text is None else text.decode(errors="replace") for name, text in texts.items()}
         ordered = {name: data.decode() for name, data in self.beside.items()}
         if differing := [*differences(there, ordered), *differences(manifest.lock, self.lock, "lock")]:
             msg = (
-                f"the target {target} holds a finished data set of another order ({'; '.join(differing)}); "
-                "give a folder that is new or empty"
+                f"the target {journal.address} holds a finished data set of another order ({'; '.join(differing)}); "
+                "give a target that is new or empty"
             )
             raise StoreExistsError(msg)
-        Journal(target).clear()
+        journal.clear()
         return manifest
 
 
 def read_order(
     recipe: Recipe,
-    target: Path,
     *,
     people_folder: str | Path = ".",
     load: Callable[[], Backend] | None = None,
@@ -98,7 +99,6 @@ def read_order(
     Raises:
         RecipeError: the recipe does not fit the backend.
         UnreachableError: the backend cannot make a row.
-        StoreExistsError: the target holds something that is no run of voxpress.
     """
     load = load or partial(load_backend, recipe.backend.name, recipe.backend.options, recipe.grid)
     backend = load()
@@ -106,7 +106,6 @@ def read_order(
     refusals = load_refusals(recipe, people_folder) if refusals is None else refusals
     plan = draw_cohort(recipe, backend, people, refusals)
     beside = _beside(recipe, people_folder, refusals)
-    refuse_foreign(target)
     return RunOrder(
         recipe=recipe,
         load=load,
@@ -116,6 +115,16 @@ def read_order(
         lock={**lock_of(backend), **(lock or {})},
         beside=beside,
     )
+
+
+def _read(journal: AnyJournal, name: str) -> bytes | None:
+    """A file of the target, None if it is not there."""
+    try:
+        return journal.source.read_all(name, most=MOST_MANIFEST_BYTES)
+    except CorruptError as error:
+        if error.kind == "missing":
+            return None
+        raise
 
 
 def _beside(recipe: Recipe, folder: str | Path, refusals: Refusals | None) -> Mapping[str, bytes]:

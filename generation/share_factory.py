@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
 from .factory import Reporter, Run, complete, jobs_left, local_engine, make_shards, plan_jobs
-from .journal import Journal
+from .journals import journal_of
 from .run_order import read_order
 from .shares import counts_left, short_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from ..quality.features import FeatureExtractor
     from .backend import Backend
@@ -78,14 +78,16 @@ def generate_share(
         RecipeError, UnreachableError, GenerationError, DiskFullError: as for `generate`.
         StoreExistsError: the target holds something else, or a whole run or the same share is at work on it.
     """
-    engine, target = engine or local_engine(workers), Path(target)
-    order = read_order(recipe, target, people_folder=people_folder, load=load)
+    engine, journal = engine or local_engine(workers), journal_of(target, share=str(share))
+    order = read_order(recipe, people_folder=people_folder, load=load)
     planned = share.pick(plan_jobs(order.plan))
     jobs: list[ShardJob] = []
-    if not order.finished(target):
-        with Journal(target, share=str(share)) as journal:
-            if not order.finished(target):  # as in `generate`
-                jobs = jobs_left(planned, journal.begin(order.words, planned))
+    journal.refuse_foreign()
+    if not order.finished(journal):
+        with journal:
+            committed = journal.begin(order.words, planned)
+            if not order.finished(journal):  # as in `generate`
+                jobs = jobs_left(planned, committed)
                 report = Reporter(planned, jobs, progress)
                 for _ in make_shards(order, journal, jobs, engine=engine, extractors=extractors, report=report):
                     pass
@@ -105,6 +107,7 @@ def finish_shares(
     load: Callable[[], Backend] | None = None,
     extractors: Sequence[FeatureExtractor] = (),
     command: str = "voxpress generate … -o …",
+    dress: Callable[[Path], None] | None = None,
 ) -> Run:
     """Writes tables, Zarr metadata, record of refused attempts, features and manifest, when all shards are there.
 
@@ -115,29 +118,31 @@ def finish_shares(
         load: as for `generate`.
         extractors: those of the shares; a shard that was made without them leaves its rows empty.
         command: that makes shares, for the message.
+        dress: as for `generate`.
 
     Raises:
         StoreExistsError: the target holds something else, or a run or a share is at work on it.
         GenerationError: shards are missing; the message names their shares.
     """
-    target = Path(target)
-    order = read_order(recipe, target, people_folder=people_folder, load=load)
+    journal = journal_of(target)
+    order = read_order(recipe, people_folder=people_folder, load=load)
     ignored = order.plan.ignored_columns
-    if manifest := order.finished(target):
+    journal.refuse_foreign()
+    if manifest := order.finished(journal):
         return Run(manifest=manifest, made=0, ignored_columns=ignored)
-    with Journal(target) as journal:
-        if manifest := order.finished(target):  # as in `generate`
-            return Run(manifest=manifest, made=0, ignored_columns=ignored)
+    with journal:
         planned = plan_jobs(order.plan)
         committed = journal.begin(order.words)
+        if manifest := order.finished(journal):  # as in `generate`
+            return Run(manifest=manifest, made=0, ignored_columns=ignored)
         if left := jobs_left(planned, committed):
-            raise _missing(target, planned, left, journal.divisions(), command)
-        manifest = complete(order, journal, list(committed.values()), extractors)
+            raise _missing(journal.address, planned, left, journal.divisions(), command)
+        manifest = complete(order, journal, list(committed.values()), extractors, dress)
     return Run(manifest=manifest, made=0, ignored_columns=ignored)
 
 
 def _missing(
-    target: Path, planned: Sequence[ShardJob], left: Sequence[ShardJob], divisions: Sequence[int], command: str
+    target: str, planned: Sequence[ShardJob], left: Sequence[ShardJob], divisions: Sequence[int], command: str
 ) -> GenerationError:
     told = f"{target} is not complete: {len(left)} of {len(planned)} shards are missing"
     if not divisions:

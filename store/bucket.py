@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import CorruptError
+from ..errors import CorruptError, RemoteError
 from .layout import MANIFEST_NAME
 
 if TYPE_CHECKING:
@@ -42,10 +43,18 @@ class Bucket:
         return self.source.url.rstrip("/")
 
     def names(self) -> set[str]:
-        """Of what is directly in the folder, files and folders alike."""
-        found = self.source.request(
-            MANIFEST_NAME, lambda obstore, store: obstore.list_with_delimiter(store), done="listed"
-        )
+        """Of what is directly in the folder, files and folders alike.
+
+        Raises:
+            RemoteError: there is no such bucket.
+        """
+        try:
+            found = self.source.request(
+                MANIFEST_NAME, lambda obstore, store: obstore.list_with_delimiter(store), done="listed"
+            )
+        except CorruptError as error:
+            msg = f"there is no bucket at {self.url}; make it first, or check its name, endpoint and region"
+            raise RemoteError(msg) from error
         return {*found["common_prefixes"], *(entry["path"] for entry in found["objects"])}
 
     def sizes(self, folder: str) -> dict[str, int]:
@@ -114,4 +123,13 @@ class Bucket:
         """Remove files; one that is not there is none."""
         for start in range(0, len(paths), _MOST_DELETED):
             some = list(paths[start : start + _MOST_DELETED])
-            self.source.request(some[0], lambda obstore, store, some=some: obstore.delete(store, some), done="deleted")
+            try:
+                self._delete(some)
+            except CorruptError:
+                # others than S3 tell of one that has gone, and may leave those after it
+                for path in some:
+                    with suppress(CorruptError):
+                        self._delete([path])
+
+    def _delete(self, paths: list[str]) -> None:
+        self.source.request(paths[0], lambda obstore, store: obstore.delete(store, paths), done="deleted")

@@ -7,10 +7,11 @@ records that are there.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import TYPE_CHECKING, Any, Self
 
-from ..errors import StoreExistsError
+from ..errors import PublishError, StoreExistsError
 from .differences import differences
 from .files import write_atomic
 from .layout import MANIFEST_NAME, WORK_FOLDER
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["ORDER_NAME", "WorkFolder", "refuse_foreign", "refuse_inside"]
+__all__ = ["ORDER_NAME", "WorkFolder", "as_json", "check_order", "refuse_foreign", "refuse_inside"]
 
 ORDER_NAME = "order.json"
 """In the work folder: what is ordered."""
@@ -84,19 +85,12 @@ class WorkFolder:
             # of shares that begin at the same time, one writes
             with FileLock(self.folder / "order.lock", timeout=_BEGIN_S):
                 if not path.exists():
-                    write_atomic(path, _json(order), scratch=self.scratch)
+                    write_atomic(path, as_json(order), scratch=self.scratch)
                     return
         except Timeout:
             msg = f"other shares are beginning in {self.target} and do not get on; run the same command again"
             raise StoreExistsError(msg) from None
-        begun = json.loads(path.read_bytes())
-        if begun != json.loads(_json(order)):
-            differing = "; ".join(differences(begun, json.loads(_json(order))))
-            msg = (
-                f"{self.target} holds an unfinished run of another order ({differing}); "
-                "give another target, order the same again to resume, or delete the folder"
-            )
-            raise StoreExistsError(msg)
+        check_order(path.read_bytes(), order, str(self.target))
 
     def record(self, name: str, fields: Mapping[str, Any]) -> None:
         """Writes down that files are there.
@@ -105,7 +99,7 @@ class WorkFolder:
             name: of the record; the same part has the same.
             fields: as JSON can hold them; `files` maps each path in the store to its `bytes` and `sha256`.
         """
-        write_atomic(self.folder / "shards" / f"{name}.json", _json(fields), scratch=self.scratch)
+        write_atomic(self.folder / "shards" / f"{name}.json", as_json(fields), scratch=self.scratch)
 
     def clear(self, last: str = MANIFEST_NAME) -> None:
         """Removes the scratch folder, once the file that is written last is there."""
@@ -127,8 +121,12 @@ def refuse_foreign(target: Path, last: str = MANIFEST_NAME) -> None:
 
     Raises:
         StoreExistsError: it is a file, or holds something else.
+        PublishError: its name is an address.
     """
     ours = (last, WORK_FOLDER)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", target.as_posix()):
+        msg = f"the target {target} is an address, and this is made in a folder; give one, and copy or publish it then"
+        raise PublishError(msg)
     if target.exists() and not target.is_dir():
         msg = f"the target {target} is a file; give a folder that is new or empty"
         raise StoreExistsError(msg)
@@ -148,5 +146,26 @@ def refuse_inside(target: Path, source: Path) -> None:
         raise StoreExistsError(msg)
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Mapping[str, Any]) -> bytes:
+    """What is ordered, or what is committed, as the work folder keeps it. Pure."""
     return json.dumps(value, sort_keys=True, allow_nan=False).encode()
+
+
+def check_order(begun: bytes, order: Mapping[str, Any], target: str) -> None:
+    """Check that a run is of the same order as one that was begun.
+
+    Args:
+        begun: as `as_json` gave it.
+        order: of the run.
+        target: for the message.
+
+    Raises:
+        StoreExistsError: it is of another one.
+    """
+    there, ordered = json.loads(begun), json.loads(as_json(order))
+    if there != ordered:
+        msg = (
+            f"{target} holds an unfinished run of another order ({'; '.join(differences(there, ordered))}); "
+            "give another target, order the same again to resume, or delete the folder"
+        )
+        raise StoreExistsError(msg)

@@ -15,7 +15,7 @@ from mounts import ALONE
 from tiny_factory import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ray.cluster_utils import Cluster
 
@@ -25,11 +25,16 @@ MODULES = [str(Path(__file__).parent), *filter(None, os.environ.get("PYTHONPATH"
 
 
 @contextmanager
-def two_nodes() -> Iterator[Cluster]:
-    """A cluster of a head and another node, one core each; nothing of it is left."""
+def two_nodes(environment: Mapping[str, str]) -> Iterator[Cluster]:
+    """A cluster of a head and another node, one core each; nothing of it is left.
+
+    Args:
+        environment: of its workers, beside that of this process.
+    """
     before = dict(os.environ)
     # the processes of the cluster inherit it: workers import the backends of the tests
     os.environ |= {"PYTHONPATH": os.pathsep.join(MODULES), "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
+    os.environ |= environment
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, connect=False, head_node_args={**NODE, "_system_config": QUICK})

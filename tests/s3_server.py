@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from voxpress.store.bucket import Bucket
+from voxpress.store.sources.objects import ObjectSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pytest
 
-__all__ = ["S3", "s3_server"]
+__all__ = ["S3", "objects", "s3_server"]
 
 
 class S3:
@@ -59,3 +63,10 @@ def s3_server() -> Iterator[S3]:
         yield S3(server.get_host_and_port()[1])
     finally:
         server.stop()
+
+
+def objects(target: str) -> dict[str, str]:
+    """Every object below an address → the sha256 of its bytes."""
+    bucket = Bucket(ObjectSource(target))
+    paths = {path for name in bucket.names() for path in bucket.sizes(name) or [name]}
+    return {path: hashlib.sha256(bucket.read(path)[0]).hexdigest() for path in paths}

@@ -13,7 +13,7 @@ from troubled_backend import Trouble
 from voxpress import store
 from voxpress.errors import GenerationError
 from voxpress.generation import elsewhere
-from voxpress.generation.elsewhere import MakerAnywhere, brought_here, check_software
+from voxpress.generation.elsewhere import MakerAnywhere, brought_here
 from voxpress.generation.journal import Journal, ShardRecord
 from voxpress.generation.run_order import read_order
 from voxpress.generation.shard_maker import ShardMaker
@@ -75,12 +75,12 @@ def test_a_run_that_was_sent_goes_on(pressed_balls, tmp_path) -> None:
     assert contents(tmp_path) == contents(pressed_balls)
 
 
-def test_a_worker_with_other_software_does_not_begin(monkeypatch, tmp_path) -> None:
-    words = read_order(order(), tmp_path, load=partial(balls, order())).words
+def test_a_worker_with_other_software_does_not_begin(monkeypatch) -> None:
+    words = read_order(order(), load=partial(balls, order())).words
     there = {**words["lock"], "cohort": {**words["lock"]["cohort"], "numpy": "9.9"}}
     monkeypatch.setattr(elsewhere, "lock_of", lambda backend: there)
     with pytest.raises(GenerationError, match=r"other bytes than this machine \(cohort\.numpy was .*, is 9\.9 here\)"):
-        check_software(MakerAnywhere(MAKER, words))
+        MakerAnywhere(MAKER, words).check()
 
 
 def record(target) -> ShardRecord:

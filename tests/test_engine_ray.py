@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import ray_nodes
 from mounts import may_mount
+from s3_server import objects, s3_server
 from tiny_factory import SAMPLES, SHARDS, committed, contents, living, order, press, press_share, spawn, until
 from tiny_factory import finish as finish_balls
 from troubled_backend import Trouble
@@ -21,6 +22,8 @@ from voxpress.errors import GenerationError
 from voxpress.generation import elsewhere
 from voxpress.generation.engines import engine_of
 from voxpress.store import write_atomic
+from voxpress.store.bucket import Bucket
+from voxpress.store.sources.objects import ObjectSource
 
 ray = pytest.importorskip("ray")
 
@@ -35,9 +38,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def s3():
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(s3):
     before = frozenset(ray_nodes.processes())
-    with ray_nodes.two_nodes() as cluster:
+    with ray_nodes.two_nodes(s3.environment) as cluster:
         yield cluster
     until(lambda: not ray_nodes.processes(before), timeout_s=20)
 
@@ -125,6 +134,25 @@ def test_a_node_that_is_killed_in_the_middle_changes_no_byte(cluster, engine, pr
     cluster.add_node(**ray_nodes.NODE)
     assert killed[0] < SAMPLES
     assert contents(tmp_path) == contents(pressed_balls)
+
+
+def test_workers_put_their_shards_into_a_bucket(s3, cluster, engine, pressed_balls, monkeypatch) -> None:
+    s3.set(monkeypatch)
+    target = f"{s3.bucket('cluster')}/balls"
+    there, killed = Bucket(ObjectSource(target)), []
+
+    def kill() -> None:
+        until(lambda: len(there.sizes(".voxpress-work/shards")) >= 2)
+        ray_nodes.kill_node(cluster, next(iter(cluster.worker_nodes)))
+        killed.append(len(there.sizes(".voxpress-work/shards")))
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    press(order(), target, Trouble(kind="pause"), engine=engine)
+    killer.join()
+    cluster.add_node(**ray_nodes.NODE)
+    assert killed[0] < SHARDS
+    assert objects(target) == contents(pressed_balls)
 
 
 @pytest.mark.skipif(not may_mount(), reason="needs mounts of its own")

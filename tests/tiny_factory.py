@@ -50,19 +50,19 @@ def balls(recipe: Recipe) -> Backend:
     return TroubledBackend(recipe.backend.options, recipe.grid)
 
 
-def press(recipe: Recipe, target: Path, trouble: Trouble | None = None, **options: Any) -> Run:
+def press(recipe: Recipe, target: Path | str, trouble: Trouble | None = None, **options: Any) -> Run:
     """Runs the factory here."""
     load = partial(TroubledBackend, recipe.backend.options, recipe.grid, trouble=trouble or Trouble())
     return generate(recipe, target, load=load, **options)
 
 
-def press_share(share: str, target: Path, trouble: Trouble | None = None, **options: Any) -> ShareRun:
+def press_share(share: str, target: Path | str, trouble: Trouble | None = None, **options: Any) -> ShareRun:
     """Makes one share of the order here."""
     load = partial(TroubledBackend, {}, order().grid, trouble=trouble or Trouble())
     return generate_share(order(), target, Share.read(share), load=load, **options)
 
 
-def finish(target: Path, recipe: Recipe | None = None, **options: Any) -> Run:
+def finish(target: Path | str, recipe: Recipe | None = None, **options: Any) -> Run:
     """Finishes the shares of the order."""
     recipe = recipe or order()
     return finish_shares(recipe, target, load=partial(balls, recipe), **options)
@@ -81,7 +81,7 @@ def committed(target: Path) -> int:
     return sum(len(each["rows"]) + len(each["rejected"]) for each in fields)
 
 
-def spawn(target: Path, **options: Any) -> subprocess.Popen[str]:
+def spawn(target: Path | str, **options: Any) -> subprocess.Popen[str]:
     """Runs the factory as a program of its own, first of its own process group."""
     return subprocess.Popen(
         [sys.executable, "-m", "tiny_factory", json.dumps({"target": str(target), **options})],
@@ -116,7 +116,7 @@ def living(group: int) -> list[int]:
 def main() -> None:
     options = json.loads(sys.argv[1])
     trouble = Trouble(**options.pop("trouble", {}))
-    target = Path(options.pop("target"))
+    target = options.pop("target")
     if address := options.pop("ray", None):
         options["engine"] = engine_of("ray", address=address)
     if share := options.pop("share", None):

@@ -26,7 +26,8 @@ def _generate(commands: Commands) -> None:
     text = "Makes a data set.\n\nStopped at any time, the same command goes on from what is there."
     parser = command(commands, "generate", text, SET)
     add_ordering(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the data set")
+    target = "folder of the data set, or s3://, gs:// or az://"
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help=target)
     workers = "processes or actors; by default one a CPU, or a GPU where the backend needs GPUs"
     parser.add_argument("--workers", type=positive, metavar="N", help=workers)
     features = "leave out the features that qualities are measured by; `voxpress qa` makes them later"
