@@ -6,7 +6,7 @@ byte range and unpacks its chunks. Nothing here starts a thread.
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -113,6 +113,30 @@ class Read:
         self.reader._run(self)  # noqa: SLF001 - a read is a part of its reader
 
 
+class _Memory:
+    """What one read at a time works in, and the next one again, in whatever thread.
+
+    Fresh pages cost more than what is done in them, and threads end with each epoch.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(0, np.uint8)
+        self._chunks: dict[tuple[tuple[int, ...], str], NDArray[Any]] = {}
+
+    def bytes(self, size: int) -> NDArray[np.uint8]:
+        """For the bytes of a read."""
+        if len(self._bytes) < size:
+            self._bytes = np.empty(size, np.uint8)
+        return self._bytes[:size]
+
+    def chunks(self, spec: ArraySpec, count: int) -> NDArray[Any]:
+        """For some unpacked chunks."""
+        key = spec.chunk, spec.dtype
+        if key not in self._chunks or len(self._chunks[key]) < count:
+            self._chunks[key] = np.empty((count, *spec.chunk), spec.numpy_dtype)
+        return np.asarray(self._chunks[key][:count])
+
+
 class Reader:
     """The voxels of a store, as planned reads.
 
@@ -133,7 +157,7 @@ class Reader:
         self._indexes = ShardIndexes(source, manifest, self._cached)
         self._decoders: dict[str, Decode] = {}
         self._whole: dict[str, Parts] = {}
-        self._local = threading.local()
+        self._unused: deque[_Memory] = deque()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Reader, (self.source, self._manifest, self.cache)
@@ -234,19 +258,28 @@ class Reader:
         if read.keep is not None and read.keep.have(numbers).all() and all(p.target is None for p in read.pieces):
             # another thread or process has brought them meanwhile
             return
-        if self._read_parts is not None and self._at_once(read):
-            return
-        data = self._buffer(read.stop - read.start)
+        try:
+            memory = self._unused.pop()
+        except IndexError:
+            memory = _Memory()
+        try:
+            if self._read_parts is None or not self._at_once(read, memory):
+                self._one_by_one(read, memory)
+        finally:
+            self._unused.append(memory)
+
+    def _one_by_one(self, read: Read, memory: _Memory) -> None:
+        data = memory.bytes(read.stop - read.start)
         keep = read.keep
         if read.cached is None or not read.cached.read_into(read.start, data.data):
             keep = read.keep or read.cached
             self.source.read_into(read.shard, read.start, data.data)
-        sound = [piece for piece in read.pieces if self._is_sound(read, piece, data)]
+        sound = [piece for piece in read.pieces if self._is_sound(read, piece, data, memory)]
         if keep is not None and sound:
             parts = [data[piece.start - read.start : piece.stop - read.start] for piece in sound]
             keep.keep([piece.number for piece in sound], [piece.start for piece in sound], parts)
 
-    def _at_once(self, read: Read) -> bool:
+    def _at_once(self, read: Read, memory: _Memory) -> bool:
         """Read and unpack all pieces in two calls; if anything is wrong, one by one will tell what."""
         spec = self._manifest.arrays[read.shard.rpartition("/")[0]]
         count, plain_bytes = len(read.pieces), spec.sample_bytes // spec.chunks_per_sample
@@ -255,16 +288,18 @@ class Reader:
         ranges = [(piece.start, piece.stop) for piece in read.pieces]
         if any(start < before for (start, _), (_, before) in zip(ranges[1:], ranges, strict=False)):
             return False
-        frames = Frames.of(ranges, self._buffer(read.stop - read.start))
+        frames = Frames.of(ranges, memory.bytes(read.stop - read.start))
         assert self._read_parts is not None
-        return bool(self._read_parts(read.shard, read.start, frames.parts)) and self._unpack_frames(spec, read, frames)
+        if not self._read_parts(read.shard, read.start, frames.parts):
+            return False
+        return self._unpack_frames(spec, read, frames, memory)
 
-    def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames) -> bool:
+    def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames, memory: _Memory) -> bool:
         """Unpack the pieces of a read into their targets; False if anything is wrong."""
         straight = None
         if all(piece.inner is None and piece.fill is None for piece in read.pieces):
             straight = joined([piece.target for piece in read.pieces if piece.target is not None])
-        chunks = self._scratch(spec, len(read.pieces)) if straight is None else straight
+        chunks = memory.chunks(spec, len(read.pieces)) if straight is None else straight
         try:
             self._decode_frames(spec, frames, chunks)
         except ValueError:
@@ -277,23 +312,23 @@ class Reader:
     def _decode_frames(self, spec: ArraySpec, frames: Frames, out: NDArray[Any]) -> None:
         frames.unpack(spec.sample_bytes // spec.chunks_per_sample, out)
 
-    def _is_sound(self, read: Read, piece: _Piece, data: NDArray[np.uint8]) -> bool:
+    def _is_sound(self, read: Read, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> bool:
         """Unpack a piece; one that was damaged on the way, or in the cache, is fetched again, and kept apart."""
         try:
-            self._unpack(read.shard, piece, data[piece.start - read.start : piece.stop - read.start])
+            self._unpack(read.shard, piece, data[piece.start - read.start : piece.stop - read.start], memory)
         except ValueError as error:
-            self._again(read, piece, error)
+            self._again(read, piece, error, memory)
             return False
         return True
 
-    def _again(self, read: Read, piece: _Piece, error: ValueError) -> None:
+    def _again(self, read: Read, piece: _Piece, error: ValueError, memory: _Memory) -> None:
         if read.cached is not None:
             read.cached.forget([piece.number])
         data = np.empty(piece.stop - piece.start, np.uint8)
         for _ in range(FETCHES if self.source.remote else 0):
             self.source.read_into(read.shard, piece.start, data.data)
             try:
-                self._unpack(read.shard, piece, data)
+                self._unpack(read.shard, piece, data, memory)
             except ValueError as again:
                 error = again
                 continue
@@ -303,7 +338,7 @@ class Reader:
         msg = f"{read.shard} cannot be decoded ({error}); {ADVICE}"
         raise CorruptError(msg, kind="checksum", path=read.shard) from error
 
-    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8]) -> None:
+    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> None:
         path = shard.rpartition("/")[0]
         spec = self._manifest.arrays[path]
         if piece.target is None:
@@ -314,7 +349,7 @@ class Reader:
         if piece.inner is None and piece.fill is None and piece.target.flags.c_contiguous:
             decode(data, piece.target)
             return
-        (chunk,) = self._scratch(spec, 1)
+        (chunk,) = memory.chunks(spec, 1)
         decode(data, chunk)
         _fill_from(piece, chunk)
 
@@ -324,21 +359,6 @@ class Reader:
             return None
         record = self._manifest.files[shard]
         return self.cache.open_shard(record.sha256, record.bytes, spec.shard_samples * spec.chunks_per_sample)
-
-    def _buffer(self, size: int) -> NDArray[np.uint8]:
-        """Memory of this thread for the bytes of a read, used again by the next."""
-        held = getattr(self._local, "buffer", None)
-        if held is None or len(held) < size:
-            held = self._local.buffer = np.empty(size, np.uint8)
-        return held[:size]
-
-    def _scratch(self, spec: ArraySpec, count: int) -> NDArray[Any]:
-        """Memory of this thread for some unpacked chunks."""
-        chunks = self._local.__dict__.setdefault("chunks", {})
-        key = spec.chunk, spec.dtype
-        if key not in chunks or len(chunks[key]) < count:
-            chunks[key] = np.empty((count, *spec.chunk), spec.numpy_dtype)
-        return np.asarray(chunks[key][:count])
 
 
 def _fill_from(piece: _Piece, chunk: NDArray[Any]) -> None:

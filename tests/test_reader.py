@@ -136,6 +136,13 @@ def test_many_threads_read_at_once(reader):
         np.testing.assert_array_equal(voxels, tiny.voxels(slot % 5)["image"])
 
 
+def test_threads_that_come_later_work_in_the_same_memory(reader):
+    for _ in range(3):
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda slot: reader.read(PATH, slot % 5), range(20)))
+    assert 1 <= len(reader._unused) <= 2
+
+
 def test_a_copy_for_another_process_reads_too(reader):
     reader.read(PATH, 0)
     copy = pickle.loads(pickle.dumps(reader))
