@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Decode = Callable[[NDArray[np.uint8], NDArray[Any]], None]
     """Unpacks the bytes of a chunk into a C-contiguous array of the chunk's shape and stored dtype."""
 
-__all__ = ["CRC_BYTES", "check_crc", "decoder", "encoder", "known", "unpack_frames", "with_crc"]
+__all__ = ["CRC_BYTES", "check_crc", "crc_of", "decoder", "encoder", "known", "unpack_frames"]
 
 CRC_BYTES: Final = 4
 _SQUEEZERS: Final = ("zstd", "blosc")
@@ -43,7 +43,7 @@ def known(codecs: Codecs, dtype: np.dtype[Any]) -> bool:
 
 
 def encoder(codecs: Codecs, dtype: np.dtype[Any]) -> Callable[[NDArray[Any]], bytes]:
-    """What packs the voxels of one inner chunk.
+    """What packs the voxels of one inner chunk, without the checksum that may end the chain.
 
     Raises:
         ValueError: the chain is not one that voxpress writes.
@@ -52,11 +52,10 @@ def encoder(codecs: Codecs, dtype: np.dtype[Any]) -> Callable[[NDArray[Any]], by
         msg = f"chunks are written with bytes, then zstd or blosc, then crc32c, got {[c['name'] for c in codecs]}"
         raise ValueError(msg)
     squeezer = _squeezer(codecs)
-    seal: Callable[[bytes], bytes] = with_crc if has_checksum(codecs) else bytes
 
     def encode(voxels: NDArray[Any]) -> bytes:
         plain = np.ascontiguousarray(voxels, dtype=dtype)
-        return seal(plain.tobytes() if squeezer is None else bytes(squeezer.encode(plain)))
+        return plain.tobytes() if squeezer is None else bytes(squeezer.encode(plain))
 
     return encode
 
@@ -141,11 +140,11 @@ def unpack_frames(
     _guarded(_unpacker("zstd"), frames, out)
 
 
-def with_crc(data: bytes) -> bytes:
-    """Bytes followed by their crc32c, uint32 little endian."""
+def crc_of(data: bytes) -> bytes:
+    """The crc32c of some bytes, uint32 little endian."""
     from crc32c import crc32c
 
-    return data + crc32c(data).to_bytes(CRC_BYTES, "little")
+    return crc32c(data).to_bytes(CRC_BYTES, "little")
 
 
 def _squeezer(codecs: Codecs) -> Any:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..errors import CorruptError
-from .codecs import decoder
+from .codec_chain import has_checksum
+from .codecs import CRC_BYTES, decoder
 from .files import ADVICE
 from .layout import array_path, shard_path
 from .plan import Coalescing, coalesce, parts_of
@@ -87,7 +88,7 @@ class PackedReader:
         return found
 
     def sound(self, row: int, name: str, chunks: Chunks) -> tuple[Chunks, NDArray[Any]]:
-        """Chunks and what they unpack to; what was damaged on the way is fetched again.
+        """Chunks as `assemble_shard` takes them, and what they unpack to; what was damaged on the way is fetched again.
 
         Raises:
             CorruptError: they are wrong where they come from.
@@ -95,12 +96,15 @@ class PackedReader:
         spec = self._manifest.specs[name]
         for left in reversed(range(1 + (FETCHES if self._source.remote else 0))):
             try:
-                return chunks, _unpacked(spec, chunks)
+                voxels = _unpacked(spec, chunks)
             except ValueError as error:
                 if not left:
                     shard, _ = self._entries(row, name)
                     msg = f"{shard} cannot be decoded ({error}); {ADVICE}"
                     raise CorruptError(msg, kind="checksum", path=shard) from error
+            else:
+                end = -CRC_BYTES if has_checksum(spec.codecs) else None
+                return [chunk and chunk[:end] for chunk in chunks], voxels
             chunks = self.chunks([row], name)[row]
         raise AssertionError
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .codec_chain import has_checksum
-from .codecs import encoder, with_crc
+from .codecs import CRC_BYTES, crc_of, encoder
 from .threads import map_in_order
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ __all__ = ["MISSING", "assemble_shard", "encode_sample", "encode_samples", "inde
 MISSING = 2**64 - 1
 """Offset and size, in the index, of an inner chunk that is left out."""
 
-_CRC_BYTES = 4
-
 
 def encode_sample(spec: ArraySpec, voxels: NDArray[Any]) -> list[bytes | None]:
     """Pack one sample.
@@ -40,7 +38,8 @@ def encode_sample(spec: ArraySpec, voxels: NDArray[Any]) -> list[bytes | None]:
         voxels: ``(x, y, z)``, of the array's shape and dtype.
 
     Returns:
-        the inner chunks in C order, each packed by ``spec.codecs``; None for one that is all zero.
+        the inner chunks in C order, each packed by ``spec.codecs`` without their checksum, which `assemble_shard` adds;
+        None for one that is all zero.
 
     Raises:
         ValueError: shape or dtype differ from the array's, or its codecs are none that voxpress writes.
@@ -89,6 +88,7 @@ def assemble_shard(spec: ArraySpec, samples: Sequence[Sequence[bytes | None] | N
         msg = f"a shard of array {spec.name!r} holds {spec.shard_samples} samples, got {len(samples)}"
         raise ValueError(msg)
     index = np.full((spec.shard_samples * spec.chunks_per_sample, 2), MISSING, dtype="<u8")
+    sealed = has_checksum(spec.codecs)
     body: list[bytes] = []
     offset = 0
     for slot, chunks in enumerate(samples):
@@ -97,15 +97,19 @@ def assemble_shard(spec: ArraySpec, samples: Sequence[Sequence[bytes | None] | N
             raise ValueError(msg)
         for number, chunk in enumerate(chunks or ()):
             if chunk is not None:
-                index[slot * spec.chunks_per_sample + number] = offset, len(chunk)
-                body.append(chunk)
-                offset += len(chunk)
-    return b"".join([*body, with_crc(index.tobytes())])
+                # apart from the chunk until here: putting it behind each would copy all of them once more
+                parts = [chunk, crc_of(chunk)] if sealed else [chunk]
+                size = sum(map(len, parts))
+                index[slot * spec.chunks_per_sample + number] = offset, size
+                body += parts
+                offset += size
+    tail = index.tobytes()
+    return b"".join([*body, tail, crc_of(tail)])
 
 
 def index_bytes(spec: ArraySpec) -> int:
     """Size of the index at the end of each shard file of the array, its crc32c included."""
-    return 16 * spec.shard_samples * spec.chunks_per_sample + _CRC_BYTES
+    return 16 * spec.shard_samples * spec.chunks_per_sample + CRC_BYTES
 
 
 def parse_index(spec: ArraySpec, tail: bytes, file_bytes: int) -> NDArray[np.uint64]:
@@ -125,7 +129,7 @@ def parse_index(spec: ArraySpec, tail: bytes, file_bytes: int) -> NDArray[np.uin
     if len(tail) != index_bytes(spec) or file_bytes < len(tail):
         msg = f"the index of a shard has {index_bytes(spec)} bytes, got {len(tail)} of a file of {file_bytes}"
         raise ValueError(msg)
-    if with_crc(tail[:-_CRC_BYTES]) != tail:
+    if crc_of(tail[:-CRC_BYTES]) != tail[-CRC_BYTES:]:
         msg = "the crc32c of the shard's index is wrong"
         raise ValueError(msg)
     index = np.frombuffer(tail, dtype="<u8", count=len(tail) // 8 // 2 * 2).reshape(-1, 2)
@@ -135,7 +139,7 @@ def parse_index(spec: ArraySpec, tail: bytes, file_bytes: int) -> NDArray[np.uin
     inside = (
         (offset <= end)
         & (size <= end - np.minimum(offset, end))
-        & (size > (_CRC_BYTES if has_checksum(spec.codecs) else 0))
+        & (size > (CRC_BYTES if has_checksum(spec.codecs) else 0))
     )
     if not (missing | inside).all():
         msg = "the shard's index names bytes that are not in the file"

@@ -11,7 +11,7 @@ import tiny_store as tiny
 from voxpress import store
 from voxpress.errors import CorruptError
 from voxpress.store import frames as module
-from voxpress.store.codecs import encoder
+from voxpress.store.codecs import crc_of, encoder
 from voxpress.store.frames import Frames, joined, takes_frames
 
 SPEC = tiny.SPECS["image"]
@@ -25,6 +25,7 @@ def packed(count: int, *, gap: int = 0) -> tuple[list[np.ndarray], bytes, list[t
     data, ranges = b"", []
     for chunk in chunks:
         coded = encoder(SPEC.codecs, SPEC.numpy_dtype)(chunk)
+        coded += crc_of(coded)
         ranges.append((100 + len(data), 100 + len(data) + len(coded)))
         data += coded + b"\xff" * gap
     return chunks, data[: len(data) - gap], ranges
