@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .codecs import Decode
     from .frames import Frames
     from .manifest import Manifest
-    from .reader import Read, Wanted, _Piece
+    from .reader import Read, Wanted, _Memory, _Piece
 
 __all__ = ["TimedReader", "TimedStore", "open_timed"]
 
@@ -104,9 +104,9 @@ class TimedReader(Reader):
         wall, cpu = watch.read()
         self.tally.add(run_s=wall, run_cpu_s=cpu)
 
-    def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames) -> bool:
+    def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames, memory: _Memory) -> bool:
         watch = Stopwatch()
-        if not super()._unpack_frames(spec, read, frames):
+        if not super()._unpack_frames(spec, read, frames, memory):
             return False
         wall, cpu = watch.read()
         self._add(spec, [piece.target for piece in read.pieces if piece.target is not None], wall, cpu)
@@ -118,13 +118,13 @@ class TimedReader(Reader):
         wall, cpu = watch.read()
         self.tally.add(decode_s=wall, decode_cpu_s=cpu)
 
-    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8]) -> None:
+    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> None:
         path = shard.rpartition("/")[0]
         spec = self._manifest.arrays[path]
         if path not in self._decoders:
             self._decoders[path] = _timed(decoder(spec), self.tally)
         watch = Stopwatch()
-        super()._unpack(shard, piece, data)
+        super()._unpack(shard, piece, data, memory)
         wall, cpu = watch.read()
         if piece.target is not None:
             self._add(spec, [piece.target], wall, cpu)
