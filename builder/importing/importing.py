@@ -239,7 +239,7 @@ def _bad_files(bad: Mapping[str, str]) -> FormatError:
     return FormatError(
         f"{len(bad):,} files cannot be imported:\n{listed}\n"
         "mend them and run the same command again, which keeps what was seen of the others, or leave them out: "
-        "--skip-bad"
+        "voxpress import --skip-bad"
     )
 
 
