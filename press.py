@@ -27,6 +27,7 @@ from .store import open as open_store
 from .store import write_atomic
 from .store.diff import diff
 from .store.layout import CARD_NAME
+from .store.sources.resolve import scheme_of
 from .store.threads import available_cpus
 
 if TYPE_CHECKING:
@@ -385,7 +386,7 @@ def _dress(folder: Path) -> None:
 
 def _opened(target: str | os.PathLike[str]) -> Cohort:
     """What was made; with its card, which a run that was killed may lack in a folder."""
-    cohort = open_store(target if isinstance(target, str) and "://" in target else Path(target))
+    cohort = open_store(target if isinstance(target, str) and scheme_of(target) else Path(target))
     if not cohort.store.source.remote:
         write_card(cohort)
     return cohort

@@ -108,5 +108,6 @@ def report(cohort: Cohort, path: str) -> None:
         print(printable(f"left out: {rejection.sample_id}, {tried}"))
     print(f"digest {manifest.digest}")
     shell = shlex.quote(path)
-    whole = f"voxpress fetch {shell} -o DIR, to judge and publish it" if "://" in path else f"voxpress verify {shell}"
-    print(f"next: {whole} · voxpress preview {shell} -o look.png · voxpress.open({path!r}) in Python")
+    remote = cohort.store.source.remote
+    first = f"voxpress fetch {shell} -o DIR, to judge and publish it" if remote else f"voxpress verify {shell}"
+    print(f"next: {first} · voxpress preview {shell} -o look.png · voxpress.open({path!r}) in Python")

@@ -146,9 +146,7 @@ class BucketJournal:
 
     def clear(self) -> None:
         """Removes what was kept for the run, once the manifest is there."""
-        # the order last: while records are there, it says whose they are
-        paths = sorted(self._bucket.sizes(WORK_FOLDER), key=lambda path: path == _ORDER)
-        self._bucket.delete(paths)
+        self._bucket.delete(list(self._bucket.sizes(WORK_FOLDER)))
 
     def _read(self, path: str) -> bytes:
         read = self._bucket.read(path)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ..errors import PublishError
+from ..store.sources.resolve import scheme_of
+from ..store.writable import writable_at
 from .journal import Journal
 
 if TYPE_CHECKING:
@@ -29,23 +28,16 @@ def journal_of(target: str | Path, *, share: str | None = None) -> AnyJournal:
     Raises:
         PublishError: it is another address, or none that is well formed.
     """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", target) if isinstance(target, str) else None
-    if scheme is None:
+    if not isinstance(target, str) or scheme_of(target) is None:
         return Journal(Path(target), share=share)
-    kind = scheme[1].lower()
-    if kind == "file":
-        return Journal(Path(url2pathname(urlsplit(str(target)).path)), share=share)
-    if kind in {"s3", "gs", "az"}:
-        from ..store.bucket import Bucket
-        from ..store.sources.objects import ObjectSource
-        from .bucket_journal import BucketJournal
+    if (place := writable_at(target)) is None:
+        msg = (
+            f"the target must be a folder or an address of s3://, gs:// or az://, got {scheme_of(target)}://…; make it "
+            "in a folder, and publish that"
+        )
+        raise PublishError(msg)
+    if isinstance(place, Path):
+        return Journal(place, share=share)
+    from .bucket_journal import BucketJournal
 
-        try:
-            return BucketJournal(Bucket(ObjectSource(str(target).rstrip("/"))), share=share)
-        except ValueError as error:
-            raise PublishError(str(error)) from error
-    msg = (
-        f"the target must be a folder or an address of s3://, gs:// or az://, got {kind}://…; make it in a folder, and "
-        "publish that"
-    )
-    raise PublishError(msg)
+    return BucketJournal(place, share=share)

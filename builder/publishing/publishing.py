@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ...errors import PublishError
 from ...store.sources.hub import hub_name
+from ...store.sources.resolve import scheme_of
+from ...store.writable import writable_at
 from .contents import read_contents
 from .folder_place import FolderPlace
 from .hub import publish_on_hub
@@ -102,8 +101,8 @@ def _place_of(target: str | os.PathLike[str]) -> Place | str:
     """The place, or the name of a data set on the Hub."""
     if not isinstance(target, str):
         return FolderPlace(Path(target).absolute())
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", target)
-    if scheme is None and Path(target).expanduser().exists():
+    kind = scheme_of(target)
+    if kind is None and Path(target).expanduser().exists():
         return FolderPlace(Path(target).expanduser().absolute())
     if (named := hub_name(target)) is not None:
         name, revision, folder = named
@@ -111,21 +110,12 @@ def _place_of(target: str | os.PathLike[str]) -> Place | str:
             msg = f"the target must be the repository {name} itself, got {target!r}; name the version with --tag"
             raise PublishError(msg)
         return name
-    if scheme is None:
+    if kind is None:
         if not Path(target).expanduser().is_absolute() and not target.startswith((".", "~")):
             msg = f"the target must be {_KINDS}, got {target!r}"
             raise PublishError(msg)
         return FolderPlace(Path(target).expanduser().absolute())
-    kind = scheme[1].lower()
-    if kind == "file":
-        return FolderPlace(Path(url2pathname(urlsplit(target).path)))
-    if kind in {"s3", "gs", "az"}:
-        from ...store.bucket import Bucket
-        from ...store.sources.objects import ObjectSource
-
-        try:
-            return ObjectPlace(Bucket(ObjectSource(target.rstrip("/"))))
-        except ValueError as error:
-            raise PublishError(str(error)) from error
+    if (place := writable_at(target)) is not None:
+        return FolderPlace(place) if isinstance(place, Path) else ObjectPlace(place)
     msg = f"voxpress does not write to {kind}:// addresses; publish to {_KINDS}, and serve or copy that folder"
     raise PublishError(msg)

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 
     from .source import Source
 
-__all__ = ["source_of"]
+__all__ = ["OBJECT_STORAGE", "scheme_of", "source_of"]
 
-_OBJECT_STORAGE: Final = {"s3", "gs", "az"}
+OBJECT_STORAGE: Final = {"s3", "gs", "az"}
+
+
+def scheme_of(text: str) -> str | None:
+    """Kind of an address, in small letters; None for what is none."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
+    return found[1].lower() if found else None
 
 
 def source_of(path_or_url: str | os.PathLike[str], *, token: str | bool | None = None) -> Source:
@@ -36,12 +42,11 @@ def source_of(path_or_url: str | os.PathLike[str], *, token: str | bool | None =
         RemoteError: the Hub cannot be reached.
     """
     text = path_or_url if isinstance(path_or_url, str) else None
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text) if text else None
-    if text is None or scheme is None:
+    kind = scheme_of(text) if text else None
+    if text is None or kind is None:
         if text and not Path(text).exists() and (source := _on_the_hub(text, token)) is not None:
             return source
         return LocalSource(Path(path_or_url))
-    kind = scheme[1].lower()
     if kind in {"http", "https", "hf"} and (source := _on_the_hub(text, token)) is not None:
         return source
     return _at_address(kind, text)
@@ -53,7 +58,7 @@ def _at_address(kind: str, text: str) -> Source:
         raise ValueError(msg)
     if kind == "file":
         return LocalSource(Path(url2pathname(urlsplit(text).path)))
-    if kind in _OBJECT_STORAGE:
+    if kind in OBJECT_STORAGE:
         from .objects import ObjectSource
 
         return ObjectSource(text)
