@@ -15,6 +15,7 @@ from command_line import Said, apart
 from loopback_hub import LoopbackHub
 from loopback_hub.in_process import point_at
 from published_stores import carded
+from s3_server import S3, s3_server
 
 import voxpress
 from voxpress import cli
@@ -109,3 +110,17 @@ def more_brains(brains: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("more") / "brains"
     voxpress.next_version(brains, target, version="1.1.0", sets=["samples=9"], workers=1)
     return target
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    """An S3 server."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """Address of an empty bucket of it, which this process can reach."""
+    s3.set(monkeypatch)
+    return s3.bucket(f"bucket-{abs(hash(request.node.nodeid))}")

@@ -6,13 +6,14 @@ import os
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import ray_nodes
 from mounts import may_mount
-from s3_server import objects, s3_server
+from s3_server import objects
 from tiny_factory import SAMPLES, SHARDS, committed, contents, living, order, press, press_share, spawn, until
 from tiny_factory import finish as finish_balls
 from troubled_backend import Trouble
@@ -35,12 +36,6 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc"),
 ]
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -118,39 +113,35 @@ def test_a_worker_that_dies_is_replaced(engine, pressed_balls, tmp_path) -> None
     assert told[-1].done == SAMPLES
 
 
-def test_a_node_that_is_killed_in_the_middle_changes_no_byte(cluster, engine, pressed_balls, tmp_path) -> None:
-    node = next(node for node in cluster.worker_nodes)
+@contextmanager
+def node_killed_at(cluster, committed, least: int):
+    """Kills a node once so much is committed, and gives what is then; another takes its place."""
     killed = []
 
     def kill() -> None:
-        until(lambda: committed(tmp_path) >= 2)
-        ray_nodes.kill_node(cluster, node)
-        killed.append(committed(tmp_path))
+        until(lambda: committed() >= least)
+        ray_nodes.kill_node(cluster, next(iter(cluster.worker_nodes)))
+        killed.append(committed())
 
     killer = threading.Thread(target=kill)
     killer.start()
-    press(order(), tmp_path, Trouble(kind="pause"), engine=engine)
+    yield killed
     killer.join()
     cluster.add_node(**ray_nodes.NODE)
+
+
+def test_a_node_that_is_killed_in_the_middle_changes_no_byte(cluster, engine, pressed_balls, tmp_path) -> None:
+    with node_killed_at(cluster, lambda: committed(tmp_path), 2) as killed:
+        press(order(), tmp_path, Trouble(kind="pause"), engine=engine)
     assert killed[0] < SAMPLES
     assert contents(tmp_path) == contents(pressed_balls)
 
 
-def test_workers_put_their_shards_into_a_bucket(s3, cluster, engine, pressed_balls, monkeypatch) -> None:
-    s3.set(monkeypatch)
-    target = f"{s3.bucket('cluster')}/balls"
-    there, killed = Bucket(ObjectSource(target)), []
-
-    def kill() -> None:
-        until(lambda: len(there.sizes(".voxpress-work/shards")) >= 2)
-        ray_nodes.kill_node(cluster, next(iter(cluster.worker_nodes)))
-        killed.append(len(there.sizes(".voxpress-work/shards")))
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    press(order(), target, Trouble(kind="pause"), engine=engine)
-    killer.join()
-    cluster.add_node(**ray_nodes.NODE)
+def test_workers_put_their_shards_into_a_bucket(bucket, cluster, engine, pressed_balls) -> None:
+    target = f"{bucket}/balls"
+    there = Bucket(ObjectSource(target))
+    with node_killed_at(cluster, lambda: len(there.sizes(".voxpress-work/shards")), 2) as killed:
+        press(order(), target, Trouble(kind="pause"), engine=engine)
     assert killed[0] < SHARDS
     assert objects(target) == contents(pressed_balls)
 

@@ -19,7 +19,6 @@ from mounts import ALONE, may_mount
 from published_stores import SHARD, carded, collection
 from publishing_forks import Forks
 from range_server import Faults, RangeServer
-from s3_server import s3_server
 from tiny_factory import contents
 
 from voxpress import store
@@ -36,12 +35,6 @@ def published(sealed_store, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     publish(carded(shutil.copytree(sealed_store, folder / "store")), folder / "shelf")
     return folder / "shelf"
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server() as server:
-        yield server
 
 
 @pytest.fixture(params=["folder", "http", "s3", "hub"])

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from published_stores import SHARD, carded, next_version
 from publishing_forks import Forks
-from s3_server import s3_server
 from static_server import static_server
 from tiny_factory import contents
 
@@ -34,18 +33,6 @@ def stores(sealed_store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("versions")
     first = carded(shutil.copytree(sealed_store, folder / "first"))
     return first, next_version(first, folder / "second")
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
-def bucket(s3, monkeypatch, request):
-    s3.set(monkeypatch)
-    return s3.bucket(f"bucket-{abs(hash(request.node.nodeid))}")
 
 
 @pytest.fixture(params=["folder", "s3"])
