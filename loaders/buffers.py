@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from torch.utils.data import get_worker_info
+from torch.utils.data._utils.pin_memory import pin_memory as page_locked
 
 __all__ = ["Buffers"]
 
@@ -29,7 +31,8 @@ class Buffers:
 
     Args:
         pin_memory: take page-locked memory from torch's own allocator instead. It uses it again too, but
-            waits for copies to the device that are under way.
+            waits for copies to the device that are under way. Not in workers of a `DataLoader`, which would each
+            start CUDA, and whose batches are copied to the main process anyway.
         most_bytes: of buffers that nobody uses; more are given back.
     """
 
@@ -43,20 +46,27 @@ class Buffers:
         # memory is not sent to other processes
         return partial(Buffers, pin_memory=self._pin_memory, most_bytes=self._most_bytes), ()
 
-    def take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, np.dtype[Any]]:
-        """An array with undefined content, C-contiguous.
+    def take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Tensor:
+        """A tensor with undefined content, contiguous.
 
         Args:
-            shape: of the array.
-            dtype: of the array.
+            shape: of the tensor.
+            dtype: of it, as NumPy calls it.
         """
+        if self._locks():
+            # not by way of NumPy: a copy to the device of a part of that tensor would not be waited for
+            return torch.empty(shape, dtype=torch.from_numpy(np.empty(0, dtype)).dtype, pin_memory=True)
         size = math.prod(shape) * dtype.itemsize
-        if self._pin_memory:
-            pinned = torch.empty(size, dtype=torch.uint8, pin_memory=True)
-            return np.asarray(pinned.numpy().view(dtype).reshape(shape))
         owner = self._owner(size)
         first = -owner.ctypes.data % _ALIGNMENT
-        return owner[first : first + size].view(dtype).reshape(shape)
+        return torch.from_numpy(owner[first : first + size].view(dtype).reshape(shape))
+
+    def locked(self, batch: Any) -> Any:
+        """The batch with all its tensors in page-locked memory, if that was asked for; copies those that are not."""
+        return page_locked(batch) if self._locks() else batch  # type: ignore[no-untyped-call]
+
+    def _locks(self) -> bool:
+        return self._pin_memory and get_worker_info() is None
 
     def _owner(self, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
         need = size + _ALIGNMENT

@@ -17,8 +17,6 @@ from ..store.reader import Wanted
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from .addressing import Addressed
     from .buffers import Buffers
     from .items import ItemMaker
@@ -60,20 +58,21 @@ class Making:
     transform: PerThread | None
     single: bool
     mark_padding: bool
-    _voxels: Mapping[str, NDArray[Any]] = field(init=False)
+    _tensors: Mapping[str, torch.Tensor] = field(init=False)
     _made: list[Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._voxels = {}
+        self._tensors = {}
         for key, how in self.maker.conversions.items():
             shape = self.maker.patch or self.maker.cohort.specs[key].shape
-            self._voxels[key] = self.buffers.take((len(self.items), 1, *shape), how.numpy_dtype)
+            self._tensors[key] = self.buffers.take((len(self.items), 1, *shape), how.numpy_dtype)
         self._made = [None] * (len(self.items) if self.transform else 1)
 
     @property
     def wanted(self) -> list[Wanted]:
         """As in `pipeline.Order`."""
         where = self.maker.locations
+        voxels = {key: tensor.numpy() for key, tensor in self._tensors.items()}
         return [
             Wanted(
                 path=array_path(where.splits[where.split[item.row]], key),
@@ -82,7 +81,7 @@ class Making:
                 target=target[number, 0],
                 fill=self.maker.conversions[key].fill,
             )
-            for key, target in self._voxels.items()
+            for key, target in voxels.items()
             for number, item in enumerate(self.items)
         ]
 
@@ -93,7 +92,7 @@ class Making:
 
     def part(self, number: int) -> None:
         """As in `pipeline.Order`."""
-        tensors = {key: self._tensor(key) for key in self._voxels}
+        tensors = {key: self._tensor(key) for key in self._tensors}
         if self.transform is None and not self.single:
             self._made[0] = self._batch(tensors)
             return
@@ -110,14 +109,12 @@ class Making:
 
     def finished(self) -> Any:
         """As in `pipeline.Order`."""
-        if self.single or self.transform is None:
-            return self._made[0]
-        return list_data_collate(self._made)
+        collated = self.single or self.transform is None
+        return self.buffers.locked(self._made[0] if collated else list_data_collate(self._made))
 
     def _tensor(self, key: str) -> torch.Tensor:
-        tensor = torch.from_numpy(self._voxels[key])
         dtype = self.maker.conversions[key].torch_dtype
-        return tensor if dtype is None else tensor.to(dtype)
+        return self._tensors[key] if dtype is None else self._tensors[key].to(dtype)
 
     def _batch(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         rows = np.array([item.row for item in self.items])
