@@ -38,6 +38,10 @@ TIMEOUT_S: Final = 300.0
 _REMOTE_THREADS: Final = 16
 """Requests that are under way at once, at 20 ms each 800 a second."""
 _MOST_AHEAD: Final = 256
+_FEW_THREADS: Final = 4
+_BYTES_A_THREAD: Final = 4 * 2**20
+"""Of a batch, decoded: of smaller shares the threads mostly wait for the GIL, and so does the loop that trains
+(docs/performance.md, GPU)."""
 
 
 class VolumeStream(IterableDataset[Any]):
@@ -266,13 +270,16 @@ class VolumeStream(IterableDataset[Any]):
         """How much is made ahead in each of some processes, with what was left to voxpress filled in."""
         maker = self._addressing.maker
         remote = maker.cohort.store.source.remote
+        batch_bytes = maker.bytes_per_item * self.dealing.batch_size
         threads = self._threads
         if threads is None and remote:
             threads = max(1, _REMOTE_THREADS // workers)
         elif threads is None:
             threads = available_cpus() if get_worker_info() is None else 1
+            if self.transform is None:
+                threads = min(threads, max(_FEW_THREADS, batch_bytes // _BYTES_A_THREAD))
         budget = self._prefetch_bytes or PREFETCH_BYTES["remote" if remote else "local"]
-        batches = budget // (workers * maker.bytes_per_item * self.dealing.batch_size)
+        batches = budget // (workers * batch_bytes)
         return Ahead(threads=threads, batches=min(max(2, batches), _MOST_AHEAD), timeout_s=self._timeout_s)
 
     def _orders(

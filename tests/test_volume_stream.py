@@ -315,6 +315,24 @@ def test_a_stall_is_an_error_that_says_where(cohort):
     let_go.set()
 
 
+@pytest.mark.parametrize(
+    ("cpus", "options", "threads"),
+    [
+        (2, {}, 2),
+        (16, {}, 4),
+        (16, {"transform": noise()}, 16),
+        (16, {"threads": 12}, 12),
+        # 2^16 items of 16 · 20 · 18 voxels, five bytes each: 1.9 GB
+        (16, {"batch_size": 2**16}, 16),
+        (256, {"batch_size": 2**12}, 28),
+    ],
+)
+def test_small_batches_get_few_threads(cohort, monkeypatch, cpus, options, threads):
+    """Each batch is a few calls that wait for the GIL, and the loop that trains waits for them."""
+    monkeypatch.setattr("voxpress.loaders.stream.available_cpus", lambda: cpus)
+    assert VolumeStream(cohort, **options).ahead().threads == threads
+
+
 def test_an_iterator_that_is_left_stops_its_threads(cohort):
     iterator = iter(VolumeStream(cohort, batch_size=1))
     next(iterator)

@@ -63,12 +63,14 @@ class Found:
         rates: items a second, one number a round.
         first_s: seconds from the beginning of an epoch to its first batch, one number a round.
         error: why there is nothing.
+        cpu_s: of the reader's process and its workers, for an item, over all rounds.
         extra: more of the same, for one table only.
     """
 
     rates: list[float] = field(default_factory=list)
     first_s: list[float] = field(default_factory=list)
     error: str = ""
+    cpu_s: float = 0.0
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -138,7 +140,7 @@ def _serve(reader: Reader, folder: Path | str, end: Connection) -> None:
 def _plain(batch: Any) -> np.ndarray:
     """A batch as ``(b, x, y, z)``."""
     tensor = batch.as_tensor() if hasattr(batch, "as_tensor") else batch
-    array = tensor.numpy()
+    array = tensor.cpu().numpy()
     return array[:, 0] if array.ndim == 5 else array
 
 
@@ -226,14 +228,18 @@ def measure(
                     continue
                 if before:
                     before(folders[reader.format])
+                used = _cpu_seconds(stations[reader.key].process.pid)
                 try:
                     count, elapsed, first = stations[reader.key].ask("round", seconds)
                 except RuntimeError as error:
                     one.error = str(error)
                     print(f"{reader.key} failed: {error}", file=sys.stderr, flush=True)
                     continue
+                used = _cpu_seconds(stations[reader.key].process.pid) - used
+                one.cpu_s = (one.cpu_s * len(one.rates) + used / count) / (len(one.rates) + 1)
                 one.rates.append(count / elapsed)
                 one.first_s.append(first)
+                print(f"{reader.key}: {count / elapsed:.1f}/s", file=sys.stderr, flush=True)
             print(f"round {number + 1} of {rounds} done", file=sys.stderr, flush=True)
     finally:
         for station in stations.values():
@@ -241,6 +247,14 @@ def measure(
         for copy in [*data.folder.glob("mds-local-*"), *data.folder.glob("monai-*")]:
             shutil.rmtree(copy)
     return found
+
+
+def _cpu_seconds(pid: int | None) -> float:
+    """Of a process and those that it has started and that still run."""
+    import psutil
+
+    first = psutil.Process(pid)
+    return sum(sum(one.cpu_times()[:2]) for one in [first, *first.children(recursive=True)])
 
 
 def _forget_streaming() -> None:

@@ -112,9 +112,11 @@ def _zarr_array(folder: Path, pipeline: str | None) -> tuple[tuple[int, ...], Ge
     return array.shape, lambda index, box: array[(index, *box)]
 
 
-def zarr_python(folder: Path, *, workers: int = 0, patch: Patch = None, pipeline: str | None = None) -> Any:
+def zarr_python(
+    folder: Path, *, workers: int = 0, patch: Patch = None, pipeline: str | None = None, **options: Any
+) -> Any:
     """zarr-python in a Dataset; with `pipeline` its codecs by zarrs."""
-    return loader(Indexed(partial(_zarr_array, folder, pipeline), _count(folder), patch), workers)
+    return loader(Indexed(partial(_zarr_array, folder, pipeline), _count(folder), patch), workers, **options)
 
 
 zarrs = partial(zarr_python, pipeline="zarrs.ZarrsCodecPipeline")
@@ -226,13 +228,15 @@ def mds_unpacked(folder: Path, *, workers: int = 0, patch: Patch = None) -> Any:
     return mds(folder, workers=workers, patch=patch, local=tempfile.mkdtemp(dir=folder.parent, prefix="mds-local-"))
 
 
-def litdata(folder: Path, *, workers: int = 0, patch: Patch = None) -> Any:
+def litdata(folder: Path, *, workers: int = 0, patch: Patch = None, **options: Any) -> Any:
     """LitData's StreamingDataset and StreamingDataLoader."""
     import litdata as ld
 
     crop = _Crop(patch)
     dataset = ld.StreamingDataset(str(folder), shuffle=False, transform=lambda item: crop(item["image"]))
-    made = ld.StreamingDataLoader(dataset, batch_size=BATCH, num_workers=workers, persistent_workers=workers > 0)
+    made = ld.StreamingDataLoader(
+        dataset, batch_size=BATCH, num_workers=workers, persistent_workers=workers > 0, **options
+    )
     return lambda: iter(made)
 
 
@@ -272,7 +276,14 @@ def _paths(folder: Path) -> list[str]:
 
 
 def monai(
-    folder: Path, *, workers: int = 0, patch: Patch = None, dtype: Any = None, keep: str = "", several: int = 1
+    folder: Path,
+    *,
+    workers: int = 0,
+    patch: Patch = None,
+    dtype: Any = None,
+    keep: str = "",
+    several: int = 1,
+    **options: Any,
 ) -> Any:
     """LoadImaged of `.nii.gz`; `keep` is `ram` for CacheDataset, `disk` for PersistentDataset."""
     import monai.data as md
@@ -291,7 +302,7 @@ def monai(
     else:
         dataset = md.Dataset(items, transform)
     size = BATCH if several == 1 else 1
-    made = md.DataLoader(dataset, batch_size=size, num_workers=workers, persistent_workers=workers > 0)
+    made = md.DataLoader(dataset, batch_size=size, num_workers=workers, persistent_workers=workers > 0, **options)
     # PersistentDataset gives plain tensors
     return lambda: (getattr(batch["image"], "as_tensor", lambda b=batch: b["image"])() for batch in made)
 
