@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import CorruptError, DiskFullError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "ADVICE",
@@ -59,14 +59,14 @@ def record_of(data: bytes) -> FileRecord:
     return FileRecord(len(data), hashlib.sha256(data).hexdigest())
 
 
-def write_atomic(path: Path, data: bytes, *, scratch: Path) -> FileRecord:
+def write_atomic(path: Path, data: bytes | Sequence[bytes], *, scratch: Path) -> FileRecord:
     """Write a file so that it is there whole, and survives a power cut, or is not there at all.
 
     A file that is already at `path` is replaced. Missing folders are made.
 
     Args:
         path: final name.
-        data: all of its bytes.
+        data: all of its bytes, or pieces of them in order.
         scratch: folder on the same file system for the temporary file.
 
     Returns:
@@ -76,9 +76,9 @@ def write_atomic(path: Path, data: bytes, *, scratch: Path) -> FileRecord:
         DiskFullError: the disk or the quota is full; neither `path` nor a temporary file is left.
         OSError: the file cannot be written for another reason.
     """
-    with _appearing(path, len(data), scratch=scratch) as temporary:
-        _write_through(temporary, [data])
-    return record_of(data)
+    pieces = (data,) if isinstance(data, bytes) else data
+    with _appearing(path, sum(map(len, pieces)), scratch=scratch) as temporary:
+        return _write_through(temporary, pieces)
 
 
 def copy_atomic(path: Path, pieces: Iterable[bytes | memoryview], record: FileRecord, *, scratch: Path) -> None:
@@ -94,18 +94,8 @@ def copy_atomic(path: Path, pieces: Iterable[bytes | memoryview], record: FileRe
         CorruptError: they are something else; nothing is written.
         DiskFullError, OSError: as `write_atomic`.
     """
-    digest, size = hashlib.sha256(), 0
-
-    def hashed() -> Iterator[bytes | memoryview]:
-        nonlocal size
-        for piece in pieces:
-            digest.update(piece)
-            size += len(piece)
-            yield piece
-
     with _appearing(path, record.bytes, scratch=scratch) as temporary:
-        _write_through(temporary, hashed())
-        if FileRecord(size, digest.hexdigest()) != record:
+        if _write_through(temporary, pieces) != record:
             msg = f"{path.name} came with other bytes than the manifest says; {ADVICE}"
             raise CorruptError(msg, kind="checksum", path=path.name)
 
@@ -216,12 +206,15 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
-def _write_through(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+def _write_through(path: Path, pieces: Iterable[bytes | memoryview]) -> FileRecord:
+    digest, size = hashlib.sha256(), 0
     with path.open("xb") as file:
         for piece in pieces:
-            file.write(piece)
+            digest.update(piece)
+            size += file.write(piece)
         file.flush()
         os.fsync(file.fileno())
+    return FileRecord(size, digest.hexdigest())
 
 
 def flush_folder(folder: Path) -> None:

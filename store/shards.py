@@ -73,13 +73,16 @@ def encode_samples(
     yield from map_in_order(lambda voxels: None if voxels is None else encode_sample(spec, voxels), samples, threads)
 
 
-def assemble_shard(spec: ArraySpec, samples: Sequence[Sequence[bytes | None] | None]) -> bytes:
-    """Put encoded samples into the bytes of one shard file.
+def assemble_shard(spec: ArraySpec, samples: Sequence[Sequence[bytes | None] | None]) -> list[bytes]:
+    """Put encoded samples into one shard file.
 
     Args:
         spec: of the array.
         samples: results of `encode_sample` in slot order; None for a hole. Where there are fewer than
             ``spec.shard_samples``, the rest of the shard is missing.
+
+    Returns:
+        the bytes of the file in pieces, in order: putting them together would copy all of them.
 
     Raises:
         ValueError: too many samples, or a sample with the wrong number of inner chunks.
@@ -97,14 +100,13 @@ def assemble_shard(spec: ArraySpec, samples: Sequence[Sequence[bytes | None] | N
             raise ValueError(msg)
         for number, chunk in enumerate(chunks or ()):
             if chunk is not None:
-                # apart from the chunk until here: putting it behind each would copy all of them once more
                 parts = [chunk, crc_of(chunk)] if sealed else [chunk]
                 size = sum(map(len, parts))
                 index[slot * spec.chunks_per_sample + number] = offset, size
                 body += parts
                 offset += size
     tail = index.tobytes()
-    return b"".join([*body, tail, crc_of(tail)])
+    return [*body, tail, crc_of(tail)]
 
 
 def index_bytes(spec: ArraySpec) -> int:

@@ -47,7 +47,7 @@ def build(root: Path, volumes: Sequence[Volume]) -> Path:
     for number, start in enumerate(range(0, count, SHARD_SAMPLES)):
         members = range(start, min(start + SHARD_SAMPLES, count))
         encoded = [store.encode_sample(SPEC, stored[index]) for index in members]
-        content[store.shard_path("train", "image", number)] = store.assemble_shard(SPEC, encoded)
+        content[store.shard_path("train", "image", number)] = b"".join(store.assemble_shard(SPEC, encoded))
         groups.append(pa.Table.from_pylist([_row(index, stored[index]) for index in members], schema=schema))
     files = {path: store.write_atomic(root / path, data, scratch=scratch) for path, data in content.items()}
     files |= store.write_table(root, "train", groups, scratch=scratch)

@@ -41,7 +41,7 @@ def build(root: Path) -> Path:
     for number, start in enumerate(range(0, SAMPLES, SHARD_SAMPLES)):
         members = range(start, start + SHARD_SAMPLES)
         encoded = [store.encode_sample(SPEC, voxels(index)) for index in members]
-        content[store.shard_path("train", "image", number)] = store.assemble_shard(SPEC, encoded)
+        content[store.shard_path("train", "image", number)] = b"".join(store.assemble_shard(SPEC, encoded))
         groups.append(pa.Table.from_pylist([_row(index) for index in members], schema=schema))
     files = {path: store.write_atomic(root / path, data, scratch=scratch) for path, data in content.items()}
     files |= store.write_table(root, "train", groups, scratch=scratch)

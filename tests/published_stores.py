@@ -45,7 +45,9 @@ def next_version(root: Path, target: Path, version: str = "2.0.0", *, seed: int 
     rng = np.random.default_rng(seed)
     voxels = [rng.integers(0, 255, spec.shape).astype(np.uint8) for _ in range(4)]
     (target / SHARD).write_bytes(
-        store.assemble_shard(spec, [store.encode_sample(spec, each) for each in voxels[:1]] + [None, *([None] * 2)])
+        b"".join(
+            store.assemble_shard(spec, [store.encode_sample(spec, each) for each in voxels[:1]] + [None, *([None] * 2)])
+        )
     )
     shutil.rmtree(target / "volumes/validation.zarr")
     (target / "metadata/validation-00000-of-00001.parquet").unlink()

@@ -50,7 +50,7 @@ def written_by_zarr(root, spec, volumes):
         # zarr-python writes no file for a shard of nothing but background; the format wants one
         if store.shard_path("train", "image", number) not in files:
             path = root / store.shard_path("train", "image", number)
-            path.write_bytes(store.assemble_shard(spec, []))
+            path.write_bytes(b"".join(store.assemble_shard(spec, [])))
             files[store.shard_path("train", "image", number)] = store.hash_file(path)
     manifest = store.Manifest(
         name="by-zarr",
@@ -163,7 +163,7 @@ def test_a_changed_file_is_noticed(reader, tiny_store):
 def test_background_is_filled_without_reading(reader, tiny_store):
     zeros = {**tiny.SPECS}["image"]
     shard = tiny_store / reader.shard_of(PATH, 0)
-    shard.write_bytes(store.assemble_shard(zeros, [[None] * zeros.chunks_per_sample]))
+    shard.write_bytes(b"".join(store.assemble_shard(zeros, [[None] * zeros.chunks_per_sample])))
     tiny.rewrite(tiny_store)
     found = store.open(tiny_store).store.reader
     target = np.full(tiny.SHAPE, 7.0, np.float32)

@@ -275,7 +275,7 @@ def test_voxels_that_are_not_those_of_the_table_are_refused(tiny_store, tmp_path
     """A shard with sound checksums and other voxels, to which the manifest was made to fit."""
     spec = tiny.SPECS["image"]
     encoded = [store.encode_sample(spec, tiny.voxels(40 + slot)["image"]) for slot in range(4)]
-    (tiny_store / SHARD).write_bytes(store.assemble_shard(spec, encoded))
+    (tiny_store / SHARD).write_bytes(b"".join(store.assemble_shard(spec, encoded)))
     tiny.rewrite(tiny_store)
     with pytest.raises(CorruptError, match=r"image of tiny-000004 .* does not have the image_sha256") as caught:
         recode(tiny_store, tmp_path / "copy")

@@ -61,7 +61,7 @@ def test_zarr_python_reads_what_was_written(case: tuple[store.ArraySpec, list[np
     spec, samples = case
     encoded = [None if sample is None else store.encode_sample(spec, sample) for sample in samples]
     k = spec.shard_samples
-    shards = [store.assemble_shard(spec, encoded[start : start + k]) for start in range(0, len(samples), k)]
+    shards = [b"".join(store.assemble_shard(spec, encoded[start : start + k])) for start in range(0, len(samples), k)]
     read = through_zarr(spec, len(samples), shards)
     assert read.dtype == spec.dtype
     for found, sample in zip(read, samples, strict=True):
@@ -76,7 +76,7 @@ def test_zarr_python_reads_what_was_written(case: tuple[store.ArraySpec, list[np
 
 def test_a_sample_is_one_contiguous_range_in_c_order() -> None:
     samples = [store.encode_sample(SPEC, tiny.voxels(index)["image"]) for index in range(3)]
-    shard = store.assemble_shard(SPEC, samples)
+    shard = b"".join(store.assemble_shard(SPEC, samples))
     index = store.parse_index(SPEC, shard[-store.index_bytes(SPEC) :], len(shard)).reshape(-1, 2)
     offsets, sizes = index[index[:, 0] != MISSING].T
     np.testing.assert_array_equal(offsets, np.concatenate([[0], np.cumsum(sizes)[:-1]]))
@@ -87,7 +87,7 @@ def test_the_bytes_are_pinned() -> None:
     """The format is a promise: these are the bytes of version 1, whatever made them."""
     spec = spec_of((2, 1, 2), "int16", 2)
     voxels = np.array([[[0, 0]], [[1, -2]]], dtype=np.int16)
-    shard = store.assemble_shard(spec, [None, store.encode_sample(spec, voxels)])
+    shard = b"".join(store.assemble_shard(spec, [None, store.encode_sample(spec, voxels)]))
     chunk = bytes.fromhex("28b52ffd200421000001 00feff".replace(" ", ""))
     missing = b"\xff" * 16
     assert shard[: len(chunk)] == chunk
@@ -159,7 +159,7 @@ def test_a_shard_of_too_many_samples_is_refused() -> None:
 
 @pytest.mark.parametrize("damage", ["short", "flip", "outside"])
 def test_a_wrong_index_is_refused(damage: str) -> None:
-    shard = store.assemble_shard(SPEC, [store.encode_sample(SPEC, tiny.voxels(0)["image"])])
+    shard = b"".join(store.assemble_shard(SPEC, [store.encode_sample(SPEC, tiny.voxels(0)["image"])]))
     tail = bytearray(shard[-store.index_bytes(SPEC) :])
     size = len(shard)
     if damage == "short":

@@ -149,7 +149,7 @@ def _write_split(root: Path, scratch: Path, split: str, samples: dict[int, int])
             encoded = [
                 store.encode_sample(spec, voxels(samples[slot])[name]) if slot in samples else None for slot in members
             ]
-            content[store.shard_path(split, name, number)] = store.assemble_shard(spec, encoded)
+            content[store.shard_path(split, name, number)] = b"".join(store.assemble_shard(spec, encoded))
     files = {path: store.write_atomic(root / path, data, scratch=scratch) for path, data in content.items()}
     groups = [
         pa.Table.from_pylist([row(samples[slot], split, slot) for slot in members if slot in samples], schema=schema())
