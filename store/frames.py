@@ -39,36 +39,39 @@ class Frames:
     """Where the parts of a byte range go: frames behind each other, their checksums and what lies between elsewhere.
 
     Attributes:
-        bodies: the frames, once `parts` are filled.
-        parts: memory for the byte range, in its order.
+        bodies: the frames, once all parts are filled.
+        runs: of the byte range, in its order: first byte, and memory for what follows it. Wide gaps are between them.
     """
 
     bodies: NDArray[np.uint8]
-    parts: list[memoryview]
+    runs: list[tuple[int, list[memoryview]]]
     _sizes: list[int]
     _sums: bytearray
 
     @classmethod
-    def of(cls, ranges: Sequence[tuple[int, int]], memory: NDArray[np.uint8]) -> Frames:
+    def of(cls, ranges: Sequence[tuple[int, int]], memory: NDArray[np.uint8], *, max_gap_bytes: int) -> Frames:
         """Plan for chunks of one range.
 
         Args:
             ranges: first byte and end of each chunk, ascending and apart from each other.
             memory: at least as many bytes as the range.
+            max_gap_bytes: between two chunks that one run reaches over.
         """
         sums = bytearray(CRC_BYTES * len(ranges))
         room, checksums = memory.data, memoryview(sums)
         sizes = [stop - start - CRC_BYTES for start, stop in ranges]
         gap = room[sum(sizes) :]
-        parts: list[memoryview] = []
-        at, reached = 0, ranges[0][0]
+        runs: list[tuple[int, list[memoryview]]] = []
+        at, reached = 0, -1
         for number, ((start, stop), size) in enumerate(zip(ranges, sizes, strict=True)):
-            if start > reached:
-                parts.append(gap[: start - reached])
-            parts += [room[at : at + size], checksums[CRC_BYTES * number : CRC_BYTES * (number + 1)]]
+            if not runs or start > reached + max_gap_bytes:
+                runs.append((start, []))
+            elif start > reached:
+                runs[-1][1].append(gap[: start - reached])
+            runs[-1][1].extend([room[at : at + size], checksums[CRC_BYTES * number : CRC_BYTES * (number + 1)]])
             at += size
             reached = stop
-        return cls(bodies=memory[:at], parts=parts, _sizes=sizes, _sums=sums)
+        return cls(bodies=memory[:at], runs=runs, _sizes=sizes, _sums=sums)
 
     def unpack(self, plain_bytes: int, out: NDArray[Any]) -> None:
         """Check every checksum, and unpack all frames.

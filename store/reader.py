@@ -7,7 +7,7 @@ byte range and unpacks its chunks. Nothing here starts a thread.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -41,6 +41,8 @@ __all__ = ["Read", "Reader", "Wanted"]
 LOCAL: Final = Coalescing(max_gap_bytes=32 * 2**10, max_read_bytes=2 * 2**20)
 """A read of a local file costs some microseconds, about what copying 32 KiB does. What is read at once is about what
 the caches of a core hold, so that it is unpacked from there."""
+_BY_ONE_CALL: Final = replace(LOCAL, max_gap_bytes=LOCAL.max_read_bytes)
+"""Frames that one call unpacks are one read, whatever lies between them: that is left out."""
 REMOTE: Final = Coalescing(max_gap_bytes=256 * 2**10, max_read_bytes=4 * 2**20)
 """At 20 ms a request and 100 MB/s, one request costs what 2 MB do: much less is not worth skipping, and twice that in
 one leaves enough requests to keep many threads busy."""
@@ -237,7 +239,8 @@ class Reader:
             owners = [owner * 2 + here for owner, here in zip(owners, have, strict=True)]
         ranges = [(owner, piece.start, piece.stop) for owner, piece in zip(owners, held, strict=True)]
         reads = []
-        for numbers in coalesce(ranges, self._rule):
+        rule = self._rule if self._read_parts is None or not takes_frames(spec) else _BY_ONE_CALL
+        for numbers in coalesce(ranges, rule):
             pieces = [held[number] for number in numbers]
             is_here = cached is not None and have[numbers[0]]
             reads.append(
@@ -280,7 +283,7 @@ class Reader:
             keep.keep([piece.number for piece in sound], [piece.start for piece in sound], parts)
 
     def _at_once(self, read: Read, memory: _Memory) -> bool:
-        """Read and unpack all pieces in two calls; if anything is wrong, one by one will tell what."""
+        """Read all pieces, and unpack them by one call; if anything is wrong, one by one will tell what."""
         spec = self._manifest.arrays[read.shard.rpartition("/")[0]]
         count, plain_bytes = len(read.pieces), spec.sample_bytes // spec.chunks_per_sample
         if not (1 < count <= MOST_FRAMES and count * plain_bytes <= MOST_PLAIN_BYTES and takes_frames(spec)):
@@ -288,10 +291,11 @@ class Reader:
         ranges = [(piece.start, piece.stop) for piece in read.pieces]
         if any(start < before for (start, _), (_, before) in zip(ranges[1:], ranges, strict=False)):
             return False
-        frames = Frames.of(ranges, memory.bytes(read.stop - read.start))
+        frames = Frames.of(ranges, memory.bytes(read.stop - read.start), max_gap_bytes=self._rule.max_gap_bytes)
         assert self._read_parts is not None
-        if not self._read_parts(read.shard, read.start, frames.parts):
-            return False
+        for start, parts in frames.runs:
+            if not self._read_parts(read.shard, start, parts):
+                return False
         return self._unpack_frames(spec, read, frames, memory)
 
     def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames, memory: _Memory) -> bool:

@@ -31,23 +31,26 @@ def packed(count: int, *, gap: int = 0) -> tuple[list[np.ndarray], bytes, list[t
     return chunks, data[: len(data) - gap], ranges
 
 
-def filled(data: bytes, ranges: list[tuple[int, int]]) -> Frames:
-    frames = Frames.of(ranges, np.empty(ranges[-1][1] - ranges[0][0], np.uint8))
-    start = 0
-    for part in frames.parts:
-        part[:] = data[start : start + len(part)]
-        start += len(part)
-    assert start == len(data)
+def filled(data: bytes, ranges: list[tuple[int, int]], *, max_gap_bytes: int = 7) -> Frames:
+    frames = Frames.of(ranges, np.empty(ranges[-1][1] - ranges[0][0], np.uint8), max_gap_bytes=max_gap_bytes)
+    for start, parts in frames.runs:
+        place = start - ranges[0][0]
+        for part in parts:
+            part[:] = data[place : place + len(part)]
+            place += len(part)
+    assert place == len(data)
     return frames
 
 
-@pytest.mark.parametrize("gap", [0, 7])
+@pytest.mark.parametrize("gap", [0, 7, 8])
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_all_frames_are_unpacked(count: int, gap: int) -> None:
     chunks, data, ranges = packed(count, gap=gap)
     out = np.zeros((count, *SPEC.chunk), SPEC.dtype)
-    filled(data, ranges).unpack(chunks[0].nbytes, out)
+    frames = filled(data, ranges)
+    frames.unpack(chunks[0].nbytes, out)
     np.testing.assert_array_equal(out, chunks)
+    assert len(frames.runs) == (count if gap > 7 else 1), "what lies in wide gaps is not read"
 
 
 @pytest.mark.parametrize("where", ["first", "checksum", "last"])
