@@ -141,10 +141,12 @@ def _lines(readers: list[Reader], found: dict[tuple[str, int], Any]) -> list[lis
 def main() -> None:
     """Measures and tells."""
     args = arguments(__doc__).parse_args()
-    data = Data(args.data, args.volumes)
-    data.digests()
     for name in IMPORTED:
         importlib.import_module(name)
+    if not importlib.import_module("torch").cuda.is_available():
+        raise SystemExit("this benchmark needs a GPU that torch can use, and there is none here")
+    data = Data(args.data, args.volumes)
+    data.digests()
     readers = [one for one in _readers() if not args.only or any(part in one.name for part in args.only)]
     found = measure(readers, data, rounds=args.rounds, seconds=args.seconds, check=_check)
     asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
