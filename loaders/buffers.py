@@ -54,7 +54,8 @@ class Buffers:
             dtype: of it, as NumPy calls it.
         """
         if self._locks():
-            # not by way of NumPy: a copy to the device of a part of that tensor would not be waited for
+            # not by way of NumPy: torch finds the memory that a copy is under way from by its own storage, or by the
+            # address at which that begins, and of a part of another tensor it has neither
             return torch.empty(shape, dtype=torch.from_numpy(np.empty(0, dtype)).dtype, pin_memory=True)
         size = math.prod(shape) * dtype.itemsize
         owner = self._owner(size)
