@@ -40,8 +40,8 @@ _REMOTE_THREADS: Final = 16
 _MOST_AHEAD: Final = 256
 _FEW_THREADS: Final = 4
 _BYTES_A_THREAD: Final = 4 * 2**20
-"""Of a batch, decoded: of smaller shares the threads mostly wait for the GIL, and so does the loop that trains
-(docs/performance.md, GPU)."""
+"""Of a batch, decoded: of smaller shares more threads gain little, and hold up the loop that trains
+(docs/performance.md, Loaders and a GPU)."""
 
 
 class VolumeStream(IterableDataset[Any]):

@@ -84,11 +84,11 @@ class _Piece:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Read:
-    """One byte range of a shard with the pieces in it. `run` may be called from any thread, once.
+    """Pieces of a shard that are read together. `run` may be called from any thread, once.
 
     Attributes:
         shard: file, relative to the store.
-        start, stop: byte range, end excluded.
+        start, stop: byte range that they lie in, end excluded.
         cached: it is in the local cache already.
     """
 
@@ -106,7 +106,7 @@ class Read:
         return {piece.ticket for piece in self.pieces}
 
     def run(self) -> None:
-        """Fetch the range and unpack it into the targets.
+        """Fetch the pieces and unpack them into the targets.
 
         Raises:
             CorruptError: bytes are missing, or still wrong when they are fetched again.

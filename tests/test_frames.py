@@ -16,6 +16,7 @@ from voxpress.store.frames import Frames, joined, takes_frames
 
 SPEC = tiny.SPECS["image"]
 PATH = "volumes/train.zarr/image"
+MAX_GAP_BYTES = 7
 
 
 def packed(count: int, *, gap: int = 0) -> tuple[list[np.ndarray], bytes, list[tuple[int, int]]]:
@@ -31,8 +32,8 @@ def packed(count: int, *, gap: int = 0) -> tuple[list[np.ndarray], bytes, list[t
     return chunks, data[: len(data) - gap], ranges
 
 
-def filled(data: bytes, ranges: list[tuple[int, int]], *, max_gap_bytes: int = 7) -> Frames:
-    frames = Frames.of(ranges, np.empty(ranges[-1][1] - ranges[0][0], np.uint8), max_gap_bytes=max_gap_bytes)
+def filled(data: bytes, ranges: list[tuple[int, int]]) -> Frames:
+    frames = Frames.of(ranges, np.empty(ranges[-1][1] - ranges[0][0], np.uint8), max_gap_bytes=MAX_GAP_BYTES)
     for start, parts in frames.runs:
         place = start - ranges[0][0]
         for part in parts:
@@ -50,7 +51,7 @@ def test_all_frames_are_unpacked(count: int, gap: int) -> None:
     frames = filled(data, ranges)
     frames.unpack(chunks[0].nbytes, out)
     np.testing.assert_array_equal(out, chunks)
-    assert len(frames.runs) == (count if gap > 7 else 1), "what lies in wide gaps is not read"
+    assert len(frames.runs) == (count if gap > MAX_GAP_BYTES else 1), "what lies in wide gaps is not read"
 
 
 @pytest.mark.parametrize("where", ["first", "checksum", "last"])

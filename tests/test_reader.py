@@ -129,6 +129,30 @@ def test_only_the_chunks_of_a_box_are_read(reader):
     assert (read.start, read.stop) == (index[0], index[0] + index[1])
 
 
+def test_chunks_of_a_box_that_lie_far_apart_are_one_read_without_what_is_between(tmp_path):
+    spec = dataclasses.replace(
+        tiny.SPECS["image"], shape=(16, 160, 160), chunk=(8, 80, 80), dtype="uint8", codecs=CODECS, shard_samples=1
+    )
+    volume = np.random.default_rng(0).integers(0, 256, (1, *spec.shape), np.uint8)
+    reader, _ = written_by_zarr(tmp_path, spec, volume)
+    read_parts, runs = reader._read_parts, []
+
+    def counted(shard, start, parts):
+        runs[-1].append(sum(map(len, parts)))
+        return read_parts(shard, start, parts)
+
+    reader._read_parts = counted
+    whole = ((0, 16), (0, 160), (0, 160))
+    for axis in range(3):
+        box = tuple((0, size // 2) if axis == each else (0, size) for each, (_, size) in enumerate(whole))
+        runs.append([])
+        x, y, z = (slice(*ends) for ends in box)
+        np.testing.assert_array_equal(reader.read(PATH, 0, box), volume[0, x, y, z])
+    one_chunk = reader._indexes.of(reader.shard_of(PATH, 0), spec)[:, 1].max()
+    assert sorted(map(len, runs)) == [1, 2, 4]
+    assert all(sum(run) <= 4 * one_chunk for run in runs)
+
+
 def test_many_threads_read_at_once(reader):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda slot: reader.read(PATH, slot % 5), range(200)))

@@ -328,7 +328,7 @@ def test_a_stall_is_an_error_that_says_where(cohort):
     ],
 )
 def test_small_batches_get_few_threads(cohort, monkeypatch, cpus, options, threads):
-    """Each batch is a few calls that wait for the GIL, and the loop that trains waits for them."""
+    """More of them gain little, and hold up the loop that trains."""
     monkeypatch.setattr("voxpress.loaders.stream.available_cpus", lambda: cpus)
     assert VolumeStream(cohort, **options).ahead().threads == threads
 
