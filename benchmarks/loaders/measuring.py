@@ -63,14 +63,14 @@ class Found:
         rates: items a second, one number a round.
         first_s: seconds from the beginning of an epoch to its first batch, one number a round.
         error: why there is nothing.
-        cpu_s: of the reader's process and its workers, for an item, over all rounds.
+        cpu_s: of the reader's process and its workers, for an item, one number a round.
         extra: more of the same, for one table only.
     """
 
     rates: list[float] = field(default_factory=list)
     first_s: list[float] = field(default_factory=list)
     error: str = ""
-    cpu_s: float = 0.0
+    cpu_s: list[float] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -235,8 +235,7 @@ def measure(
                     one.error = str(error)
                     print(f"{reader.key} failed: {error}", file=sys.stderr, flush=True)
                     continue
-                used = _cpu_seconds(stations[reader.key].process.pid) - used
-                one.cpu_s = (one.cpu_s * len(one.rates) + used / count) / (len(one.rates) + 1)
+                one.cpu_s.append((_cpu_seconds(stations[reader.key].process.pid) - used) / count)
                 one.rates.append(count / elapsed)
                 one.first_s.append(first)
                 print(f"{reader.key}: {count / elapsed:.1f}/s", file=sys.stderr, flush=True)
@@ -253,8 +252,14 @@ def _cpu_seconds(pid: int | None) -> float:
     """Of a process and those that it has started and that still run."""
     import psutil
 
-    first = psutil.Process(pid)
-    return sum(sum(one.cpu_times()[:2]) for one in [first, *first.children(recursive=True)])
+    used = 0.0
+    # a worker, or a reader that fails, may end meanwhile
+    with contextlib.suppress(psutil.NoSuchProcess):
+        first = psutil.Process(pid)
+        for one in [first, *first.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                used += sum(one.cpu_times()[:2])
+    return used
 
 
 def _forget_streaming() -> None:

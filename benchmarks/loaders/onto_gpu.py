@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import statistics
 import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import peers
+import torch
 from data import Data, arguments
 from documents import PERFORMANCE, machine, table, write_section
 from measuring import Reader, check_patches, check_volumes, measure, number, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import torch
 
 # what asks whether there is a GPU must not start CUDA before the readers' processes are forked
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
@@ -33,16 +34,12 @@ PINNED = {"pin_memory": True}
 OURS = "voxpress, zstd"
 RESIDENT = "limit: on the GPU already"
 TRAINING = ", training"
-FEATURES = (32, 32, 64, 128, 256, 32)
-"""Of MONAI's BasicUNet: its own."""
 
 
 def moved(make: Callable[[Any], Any], *, train: bool) -> Callable[[Any], Any]:
     """A maker whose batches are on the GPU, each after a training step if that is asked for."""
 
     def made(folder: Any) -> Any:
-        import torch
-
         step = _training() if train else None
         epoch = make(folder)
 
@@ -61,11 +58,10 @@ def moved(make: Callable[[Any], Any], *, train: bool) -> Callable[[Any], Any]:
 
 def _training() -> Callable[[torch.Tensor], None]:
     """A step of MONAI's BasicUNet that learns to tell bright voxels, in bfloat16."""
-    import torch
     from monai.networks.nets import BasicUNet
 
     torch.backends.cudnn.benchmark = True
-    net = BasicUNet(3, 1, 2, features=FEATURES).cuda().to(memory_format=torch.channels_last_3d)
+    net = BasicUNet(3, 1, 2).cuda().to(memory_format=torch.channels_last_3d)
     optimizer = torch.optim.AdamW(net.parameters(), fused=True)
 
     def step(voxels: torch.Tensor) -> None:
@@ -81,23 +77,18 @@ def _training() -> Callable[[torch.Tensor], None]:
 
 def resident(folder: Any) -> Any:
     """Boxes of volumes that are on the GPU: what training reaches with nothing to wait for."""
-    import numpy as np
-    import torch
-
     volumes = torch.from_numpy(np.load(folder.parent / "image.npy", mmap_mode="r")[:16].copy()).cuda()
     rng = np.random.default_rng(0)
 
     def epoch() -> Iterator[torch.Tensor]:
-        for number_ in range(0, 64, peers.BATCH):
-            some = range(number_ % 16, number_ % 16 + peers.BATCH)
+        for turn in range(0, 64, peers.BATCH):
+            some = range(turn % 16, turn % 16 + peers.BATCH)
             yield torch.stack([volumes[(one, *peers.random_box(volumes.shape[1:], PATCH, rng))] for one in some])
 
     return epoch
 
 
 def _readers() -> list[Reader]:
-    few = max(1, CORES // 4)
-
     def ours(name: str, form: str, *, train: bool, **options: Any) -> Reader:
         patch = {"patch": PATCH, "shuffle": True} if train else {}
         make = partial(peers.voxpress, **patch, **options)
@@ -112,7 +103,7 @@ def _readers() -> list[Reader]:
     for train in (False, True):
         found += [
             ours(OURS, "voxpress-zstd", train=train, **PINNED),
-            ours(f"{OURS}, {few} threads", "voxpress-zstd", train=train, threads=few, **PINNED),
+            ours(f"{OURS}, {CORES} threads", "voxpress-zstd", train=train, threads=CORES, **PINNED),
             ours(f"{OURS}, memory that is not page-locked", "voxpress-zstd", train=train),
             ours("voxpress, lz4", "voxpress-lz4", train=train, **PINNED),
             theirs("zarr-python, slabs of 20", "zarr-slab", peers.zarr_python, train=train),
@@ -129,12 +120,13 @@ def _check(station: Any, data: Data) -> None:
 def _lines(readers: list[Reader], found: dict[tuple[str, int], Any]) -> list[list[object]]:
     lines: list[list[object]] = []
     for reader in readers:
-        one, first = found[reader.key], found[OURS + TRAINING * (TRAINING in reader.name), 0]
+        one, ours = found[reader.key], found.get((OURS + TRAINING * (TRAINING in reader.name), 0))
         name = reader.name.removesuffix(TRAINING)
         if one.error:
             lines.append([name, reader.workers, "failed", "", ""])
             continue
-        lines.append([name, reader.workers, number(one.rate), number(1000 * one.cpu_s), number(ratio(first, one))])
+        cpu_ms, times = 1000 * statistics.median(one.cpu_s), number(ratio(ours, one)) if ours else ""
+        lines.append([name, reader.workers, number(one.rate), number(cpu_ms), times])
     return lines
 
 
@@ -143,7 +135,7 @@ def main() -> None:
     args = arguments(__doc__).parse_args()
     for name in IMPORTED:
         importlib.import_module(name)
-    if not importlib.import_module("torch").cuda.is_available():
+    if not torch.cuda.is_available():
         raise SystemExit("this benchmark needs a GPU that torch can use, and there is none here")
     data = Data(args.data, args.volumes)
     data.digests()
