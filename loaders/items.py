@@ -13,7 +13,7 @@ from monai.data.utils import collate_meta_tensor_fn
 from monai.utils.enums import TraceKeys
 from torch.utils.data._utils.collate import default_collate, default_collate_fn_map
 
-from .patches import check_patch, shifted_affine
+from .patches import check_patch, shifted_affine, shifted_affines
 from .tensors import Conversion, conversion
 from .values import Values
 
@@ -37,6 +37,8 @@ IMAGE_DTYPE: Final = torch.float32
 default_collate_fn_map[MetaTensor] = collate_meta_tensor_fn
 
 _IDENTITY: Final = ("sample_id", "index")
+_OF_EACH_ITEM: Final = ("affine", "original_affine", "sample_id", "filename_or_obj")
+"""Metadata that differ from item to item."""
 _PLAIN: Final = MetaTensor(torch.zeros(1, 1, 1, 1, 1))
 
 
@@ -167,16 +169,13 @@ class ItemMaker:
         whole = np.asarray(spec.affine)
         shared = self._shared_metas.get((key, len(boxes)))
         if shared is None:
-            shared = default_collate([self._meta(spec, whole, "")] * len(boxes))  # type: ignore[no-untyped-call]
+            collated = default_collate([self._meta(spec, whole, "")] * len(boxes))  # type: ignore[no-untyped-call]
+            shared = {name: value for name, value in collated.items() if name not in _OF_EACH_ITEM}
             self._shared_metas[key, len(boxes)] = shared
-        affines = np.stack([shifted_affine(whole, _ends(box)) for box in boxes])
-        return {
-            **_copied(shared),
-            "affine": torch.from_numpy(affines),
-            "original_affine": torch.from_numpy(affines.copy()),
-            "sample_id": list(sample_ids),
-            "filename_or_obj": list(sample_ids),
-        }
+        starts = np.array([(0, 0, 0) if box is None else box[:, 0] for box in boxes])
+        affines = shifted_affines(whole, starts)
+        own = (torch.from_numpy(affines), torch.from_numpy(affines.copy()), list(sample_ids), list(sample_ids))
+        return {**dict(zip(_OF_EACH_ITEM, own, strict=True)), **_copied(shared)}
 
 
 def _copied(value: Any) -> Any:

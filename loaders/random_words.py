@@ -6,6 +6,7 @@ stream NumPy keeps across versions; that of its `Generator` methods it does not.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +23,17 @@ DRAW: Final = 4
 """What random words are for: words for one purpose never serve another."""
 
 _WORD = 2**64
+
+
+class _Generators(threading.local):
+    """One for each thread, set to an address for each use: a new one would ask the system for entropy first."""
+
+    def __init__(self) -> None:
+        self.philox = np.random.Philox(0)
+        self.fresh = self.philox.state
+
+
+_GENERATORS: Final = _Generators()
 
 
 def random_words(
@@ -50,4 +62,6 @@ def random_words(
     key = np.array([seed, epoch], dtype=np.uint64)
     # The first counter word counts the blocks that are drawn, so it starts at 0 for every address.
     counter = np.array([0, number, index, purpose], dtype=np.uint64)
-    return np.asarray(np.random.Philox(key=key, counter=counter).random_raw(count), dtype=np.uint64)
+    philox = _GENERATORS.philox
+    philox.state = {**_GENERATORS.fresh, "state": {"counter": counter, "key": key}}
+    return np.asarray(philox.random_raw(count), dtype=np.uint64)

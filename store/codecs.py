@@ -110,13 +110,17 @@ def check_crc(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def unpack_frames(
-    frames: NDArray[np.uint8], sizes: Sequence[int], checksums: Sequence[int], plain_bytes: int, out: NDArray[np.uint8]
+    bodies: NDArray[np.uint8],
+    frames: Sequence[memoryview],
+    checksums: Sequence[int],
+    plain_bytes: int,
+    out: NDArray[np.uint8],
 ) -> None:
     """Unpack zstd frames that follow each other, by one call.
 
     Args:
-        frames: their bytes.
-        sizes: bytes of each.
+        bodies: bytes of all of them.
+        frames: those of each.
         checksums: crc32c of each.
         plain_bytes: that each must unpack to.
         out: for all of them, one after the other.
@@ -128,16 +132,17 @@ def unpack_frames(
 
     # some µs each, less than threads wait for the GIL that is let go of; without the instruction it takes longer
     hold_gil = 0 if hardware_based else -1
-    start = 0
-    for size, checksum in zip(sizes, checksums, strict=True):
-        frame = frames[start : start + size]
-        start += size
-        if crc32c(frame.data, 0, hold_gil) != checksum:
+    header = b""
+    for frame, checksum in zip(frames, checksums, strict=True):
+        if crc32c(frame, 0, hold_gil) != checksum:
             msg = "the crc32c of a chunk is wrong"
             raise ValueError(msg)
-        _check_size(_zstd_size(frame) or 0, plain_bytes)
-    _check_size(plain_bytes * len(sizes), out.size)
-    _guarded(_unpacker("zstd"), frames, out)
+        # those of one writer begin alike, and comparing is faster than parsing
+        if not header or frame[: len(header)] != header:
+            size, header = _zstd_header(frame)
+            _check_size(size or 0, plain_bytes)
+    _check_size(plain_bytes * len(frames), out.size)
+    _guarded(_unpacker("zstd"), bodies, out)
 
 
 def crc_of(data: bytes) -> bytes:
@@ -180,8 +185,13 @@ def _unpacker(name: str) -> Callable[..., Any]:
 
 
 def _zstd_size(data: NDArray[np.uint8]) -> int | None:
-    """Bytes that a zstd frame unpacks to, where its header says so (RFC 8878, section 3.1.1.1)."""
-    head = data[:18].tobytes()
+    """Bytes that a zstd frame unpacks to, where its header says so."""
+    return _zstd_header(data.data)[0]
+
+
+def _zstd_header(frame: memoryview) -> tuple[int | None, bytes]:
+    """Bytes that a zstd frame unpacks to, and its bytes up to where its header says so (RFC 8878, section 3.1.1.1)."""
+    head = bytes(frame[:18])
     if len(head) < 6 or head[:4] != _ZSTD_MAGIC:
         msg = "a chunk is not a zstd frame"
         raise ValueError(msg)
@@ -190,8 +200,9 @@ def _zstd_size(data: NDArray[np.uint8]) -> int | None:
     width = (single, 2, 4, 8)[flags >> 6]
     start = 5 + (1 - single) + (0, 1, 2, 4)[flags & 3]
     if not width:
-        return None
-    return int.from_bytes(head[start : start + width], "little") + (256 if width == 2 else 0)
+        return None, b""
+    size = head[start : start + width]
+    return int.from_bytes(size, "little") + (256 if width == 2 else 0), head[: start + width]
 
 
 def _blosc_size(data: NDArray[np.uint8]) -> int:

@@ -39,42 +39,50 @@ class Frames:
     """Where the parts of a byte range go: frames behind each other, their checksums and what lies between elsewhere.
 
     Attributes:
-        bodies: the frames, once all parts are filled.
         runs: of the byte range, in its order: first byte, and memory for what follows it. Wide gaps are between them.
     """
 
-    bodies: NDArray[np.uint8]
     runs: list[tuple[int, list[memoryview]]]
-    _sizes: list[int]
+    _bodies: NDArray[np.uint8]
+    _each: list[memoryview]
     _sums: bytearray
 
     @classmethod
-    def of(cls, ranges: Sequence[tuple[int, int]], memory: NDArray[np.uint8], *, max_gap_bytes: int) -> Frames:
+    def of(cls, ranges: Sequence[tuple[int, int]], memory: NDArray[np.uint8], *, max_gap_bytes: int) -> Frames | None:
         """Plan for chunks of one range.
 
         Args:
-            ranges: first byte and end of each chunk, ascending and apart from each other.
+            ranges: first byte and end of each chunk, ascending.
             memory: at least as many bytes as the range.
             max_gap_bytes: between two chunks that one run reaches over.
+
+        Returns:
+            None if chunks overlap.
         """
         sums = bytearray(CRC_BYTES * len(ranges))
         room, checksums = memory.data, memoryview(sums)
-        sizes = [stop - start - CRC_BYTES for start, stop in ranges]
-        gap = room[sum(sizes) :]
-        runs: list[tuple[int, list[memoryview]]] = []
-        at, reached = 0, -1
-        for number, ((start, stop), size) in enumerate(zip(ranges, sizes, strict=True)):
-            if not runs or start > reached + max_gap_bytes:
-                runs.append((start, []))
+        gap = room[sum(stop - start - CRC_BYTES for start, stop in ranges) :]
+        each: list[memoryview] = []
+        run: list[memoryview] = []
+        runs = [(ranges[0][0], run)]
+        at, at_sum, reached = 0, 0, ranges[0][0]
+        for start, stop in ranges:
+            if start < reached:
+                return None
+            if start > reached + max_gap_bytes:
+                run = []
+                runs.append((start, run))
             elif start > reached:
-                runs[-1][1].append(gap[: start - reached])
-            runs[-1][1].extend([room[at : at + size], checksums[CRC_BYTES * number : CRC_BYTES * (number + 1)]])
-            at += size
-            reached = stop
-        return cls(bodies=memory[:at], runs=runs, _sizes=sizes, _sums=sums)
+                run.append(gap[: start - reached])
+            end = at + stop - start - CRC_BYTES
+            frame = room[at:end]
+            each.append(frame)
+            run += frame, checksums[at_sum : at_sum + CRC_BYTES]
+            at, at_sum, reached = end, at_sum + CRC_BYTES, stop
+        return cls(runs=runs, _bodies=memory[:at], _each=each, _sums=sums)
 
     def unpack(self, plain_bytes: int, out: NDArray[Any]) -> None:
-        """Check every checksum, and unpack all frames.
+        """Check every checksum, and unpack all frames, once all parts are filled.
 
         Args:
             plain_bytes: that each frame must unpack to.
@@ -84,7 +92,7 @@ class Frames:
             ValueError: a checksum, a frame or a size is wrong.
         """
         sums = np.frombuffer(self._sums, "<u4").tolist()
-        unpack_frames(self.bodies, self._sizes, sums, plain_bytes, out.reshape(-1).view(np.uint8))
+        unpack_frames(self._bodies, self._each, sums, plain_bytes, out.reshape(-1).view(np.uint8))
 
 
 def joined(targets: Sequence[NDArray[Any]]) -> NDArray[Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,13 +54,16 @@ def parts_of(box: NDArray[np.int64] | None, spec: ArraySpec) -> Parts:
         spec: of the array.
     """
     ranges = checked_box(None, spec.shape) if box is None else box
-    axes = [_along(start, stop, size) for (start, stop), size in zip(ranges.tolist(), spec.chunk, strict=True)]
+    xs, ys, zs = (_along(start, stop, size) for (start, stop), size in zip(ranges.tolist(), spec.chunk, strict=True))
     _, y_chunks, z_chunks = spec.grid
-    numbers = [(i * y_chunks + j) * z_chunks + k for i, j, k in product(*([n for n, _, _ in axis] for axis in axes))]
+    numbers: list[int] = []
     slices: list[tuple[Slices | None, Slices]] = []
-    for (_, x, to_x), (_, y, to_y), (_, z, to_z) in product(*axes):
-        whole = (x.stop - x.start, y.stop - y.start, z.stop - z.start) == spec.chunk
-        slices.append((None if whole else (x, y, z), (to_x, to_y, to_z)))
+    for i, x, to_x, all_x in xs:
+        for j, y, to_y, all_y in ys:
+            row = (i * y_chunks + j) * z_chunks
+            for k, z, to_z, all_z in zs:
+                numbers.append(row + k)
+                slices.append((None if all_x and all_y and all_z else (x, y, z), (to_x, to_y, to_z)))
     return Parts(numbers=np.array(numbers), slices=slices)
 
 
@@ -106,11 +109,16 @@ def coalesce(ranges: Sequence[tuple[int, int, int]], rule: Coalescing) -> list[l
     return reads
 
 
-def _along(start: int, stop: int, size: int) -> list[tuple[int, slice, slice]]:
-    """The chunks along one axis that a range touches: number, part in the chunk, part in the range."""
+@lru_cache(maxsize=4096)
+def _along(start: int, stop: int, size: int) -> Sequence[tuple[int, slice, slice, bool]]:
+    """The chunks along one axis that a range touches: number, part in the chunk, part in the range, whether it is all.
+
+    Kept: volumes of one shape have few places for patches along an axis, and this is asked for at every patch.
+    """
     parts = []
     for number in range(start // size, -(-stop // size)):
         corner = number * size
         first, last = max(start, corner), min(stop, corner + size)
-        parts.append((number, slice(first - corner, last - corner), slice(first - start, last - start)))
+        inner, outer = slice(first - corner, last - corner), slice(first - start, last - start)
+        parts.append((number, inner, outer, last - first == size))
     return parts

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..errors import CorruptError
+from .chunk_access import ChunkAccess
 from .codec_chain import has_checksum
-from .codecs import check_crc, decoder
+from .codecs import check_crc
 from .files import ADVICE
-from .frames import MOST_FRAMES, MOST_PLAIN_BYTES, Frames, joined, takes_frames
+from .frames import MOST_FRAMES, MOST_PLAIN_BYTES, Frames, joined
 from .layout import shard_path, split_and_name
-from .plan import Coalescing, Parts, checked_box, coalesce, parts_of
+from .plan import Coalescing, checked_box, coalesce, parts_of
 from .shard_indexes import FETCHES, ShardIndexes
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from .arrays import ArraySpec, Box
     from .cache import Cache, CachedShard
-    from .codecs import Decode
     from .manifest import Manifest
     from .plan import Slices
     from .sources import Source
@@ -42,7 +42,10 @@ LOCAL: Final = Coalescing(max_gap_bytes=32 * 2**10, max_read_bytes=2 * 2**20)
 """A read of a local file costs some microseconds, about what copying 32 KiB does. What is read at once is about what
 the caches of a core hold, so that it is unpacked from there."""
 _BY_ONE_CALL: Final = replace(LOCAL, max_gap_bytes=LOCAL.max_read_bytes)
-"""Frames that one call unpacks are one read, whatever lies between them: that is left out."""
+"""Frames that one call unpacks are one read, whatever lies between them: that is left out where it is wide."""
+_WIDE_GAP_BYTES: Final = 128 * 2**10
+"""Reading over a gap is copying, and leaving it out is a call of the system, after which a thread waits for the GIL.
+Patches of 64³ from cubes come a little slower with 32 KiB and a fifth slower with 256."""
 REMOTE: Final = Coalescing(max_gap_bytes=256 * 2**10, max_read_bytes=4 * 2**20)
 """At 20 ms a request and 100 MB/s, one request costs what 2 MB do: much less is not worth skipping, and twice that in
 one leaves enough requests to keep many threads busy."""
@@ -157,8 +160,7 @@ class Reader:
         self._rule = REMOTE if source.remote else LOCAL
         self._read_parts = None if source.remote else getattr(source, "read_parts", None)
         self._indexes = ShardIndexes(source, manifest, self._cached)
-        self._decoders: dict[str, Decode] = {}
-        self._whole: dict[str, Parts] = {}
+        self._accesses: dict[str, ChunkAccess] = {}
         self._unused: deque[_Memory] = deque()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -197,19 +199,16 @@ class Reader:
         Raises:
             CorruptError: the file is missing, has another size than the manifest says, or its index is wrong.
         """
-        spec = self._manifest.arrays[wanted[0].path]
+        access = self._access(wanted[0].path)
+        spec = access.spec
         index = self._indexes.of(shard, spec)
         held: list[_Piece] = []
         owners: list[int] = []
         for owner, one in enumerate(wanted):
-            if one.box is None:
-                parts = self._whole.get(one.path) or self._whole.setdefault(one.path, parts_of(None, spec))
-            else:
-                parts = parts_of(one.box, spec)
-            numbers = parts.numbers + one.slot % spec.shard_samples * spec.chunks_per_sample
+            parts = access.whole if one.box is None else parts_of(one.box, spec)
+            numbers = parts.numbers + one.slot % spec.shard_samples * access.per_sample
             entries = index[numbers].tolist()
-            for number, part, (start, size) in zip(numbers.tolist(), parts.slices, entries, strict=True):
-                inner, outer = part
+            for number, (inner, outer), (start, size) in zip(numbers.tolist(), parts.slices, entries, strict=True):
                 target = one.target[outer]
                 if start < 0:
                     _fill_background(target, one.fill, spec)
@@ -217,29 +216,36 @@ class Reader:
                 held.append(_Piece(number, start, start + size, target, inner, one.fill, one.ticket))
                 owners.append(owner)
         # sharing a request pays over a network; on a disk, a read for each box lets more threads work
-        return self._reads(shard, spec, held, [0] * len(owners) if self.source.remote else owners)
+        return self._reads(shard, access, held, [0] * len(owners) if self.source.remote else owners)
 
     def whole_shard(self, shard: str, path: str) -> list[Read]:
         """Reads that bring what is missing of a shard into the cache; nothing is unpacked, checksums are checked."""
         if self.cache is None:
             return []
-        spec = self._manifest.arrays[path]
-        index = self._indexes.of(shard, spec)
+        access = self._access(path)
+        index = self._indexes.of(shard, access.spec)
         numbers = np.flatnonzero(index[:, 0] >= 0)
         held = [
             _Piece(number, start, start + size)
             for number, (start, size) in zip(numbers.tolist(), index[numbers].tolist(), strict=True)
         ]
-        return [read for read in self._reads(shard, spec, held, [0] * len(held)) if read.keep]
+        return [read for read in self._reads(shard, access, held, [0] * len(held)) if read.keep]
 
-    def _reads(self, shard: str, spec: ArraySpec, held: list[_Piece], owners: list[int]) -> list[Read]:
-        cached = self._cached(shard, spec) if held else None
+    def _access(self, path: str) -> ChunkAccess:
+        found = self._accesses.get(path)
+        return found or self._accesses.setdefault(path, self._new_access(self._manifest.arrays[path]))
+
+    def _new_access(self, spec: ArraySpec) -> ChunkAccess:
+        return ChunkAccess.of(spec)
+
+    def _reads(self, shard: str, access: ChunkAccess, held: list[_Piece], owners: list[int]) -> list[Read]:
+        cached = self._cached(shard, access.spec) if held else None
         if cached is not None:
             have = cached.have([piece.number for piece in held]).tolist()
             owners = [owner * 2 + here for owner, here in zip(owners, have, strict=True)]
         ranges = [(owner, piece.start, piece.stop) for owner, piece in zip(owners, held, strict=True)]
         reads = []
-        rule = self._rule if self._read_parts is None or not takes_frames(spec) else _BY_ONE_CALL
+        rule = self._rule if self._read_parts is None or not access.by_one_call else _BY_ONE_CALL
         for numbers in coalesce(ranges, rule):
             pieces = [held[number] for number in numbers]
             is_here = cached is not None and have[numbers[0]]
@@ -284,28 +290,28 @@ class Reader:
 
     def _at_once(self, read: Read, memory: _Memory) -> bool:
         """Read all pieces, and unpack them by one call; if anything is wrong, one by one will tell what."""
-        spec = self._manifest.arrays[read.shard.rpartition("/")[0]]
-        count, plain_bytes = len(read.pieces), spec.sample_bytes // spec.chunks_per_sample
-        if not (1 < count <= MOST_FRAMES and count * plain_bytes <= MOST_PLAIN_BYTES and takes_frames(spec)):
+        access = self._access(read.shard.rpartition("/")[0])
+        count = len(read.pieces)
+        if not (access.by_one_call and 1 < count <= MOST_FRAMES and count * access.chunk_bytes <= MOST_PLAIN_BYTES):
             return False
         ranges = [(piece.start, piece.stop) for piece in read.pieces]
-        if any(start < before for (start, _), (_, before) in zip(ranges[1:], ranges, strict=False)):
+        frames = Frames.of(ranges, memory.bytes(read.stop - read.start), max_gap_bytes=_WIDE_GAP_BYTES)
+        if frames is None:
             return False
-        frames = Frames.of(ranges, memory.bytes(read.stop - read.start), max_gap_bytes=self._rule.max_gap_bytes)
         assert self._read_parts is not None
         for start, parts in frames.runs:
             if not self._read_parts(read.shard, start, parts):
                 return False
-        return self._unpack_frames(spec, read, frames, memory)
+        return self._unpack_frames(access, read, frames, memory)
 
-    def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames, memory: _Memory) -> bool:
+    def _unpack_frames(self, access: ChunkAccess, read: Read, frames: Frames, memory: _Memory) -> bool:
         """Unpack the pieces of a read into their targets; False if anything is wrong."""
         straight = None
         if all(piece.inner is None and piece.fill is None for piece in read.pieces):
             straight = joined([piece.target for piece in read.pieces if piece.target is not None])
-        chunks = memory.chunks(spec, len(read.pieces)) if straight is None else straight
+        chunks = memory.chunks(access.spec, len(read.pieces)) if straight is None else straight
         try:
-            self._decode_frames(spec, frames, chunks)
+            self._decode_frames(access, frames, chunks)
         except ValueError:
             return False
         if straight is None:
@@ -313,8 +319,8 @@ class Reader:
                 _fill_from(piece, chunk)
         return True
 
-    def _decode_frames(self, spec: ArraySpec, frames: Frames, out: NDArray[Any]) -> None:
-        frames.unpack(spec.sample_bytes // spec.chunks_per_sample, out)
+    def _decode_frames(self, access: ChunkAccess, frames: Frames, out: NDArray[Any]) -> None:
+        frames.unpack(access.chunk_bytes, out)
 
     def _is_sound(self, read: Read, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> bool:
         """Unpack a piece; one that was damaged on the way, or in the cache, is fetched again, and kept apart."""
@@ -343,18 +349,16 @@ class Reader:
         raise CorruptError(msg, kind="checksum", path=read.shard) from error
 
     def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> None:
-        path = shard.rpartition("/")[0]
-        spec = self._manifest.arrays[path]
+        access = self._access(shard.rpartition("/")[0])
         if piece.target is None:
-            if has_checksum(spec.codecs):
+            if has_checksum(access.spec.codecs):
                 check_crc(data)
             return
-        decode = self._decoders.get(path) or self._decoders.setdefault(path, decoder(spec))
         if piece.inner is None and piece.fill is None and piece.target.flags.c_contiguous:
-            decode(data, piece.target)
+            access.decode(data, piece.target)
             return
-        (chunk,) = memory.chunks(spec, 1)
-        decode(data, chunk)
+        (chunk,) = memory.chunks(access.spec, 1)
+        access.decode(data, chunk)
         _fill_from(piece, chunk)
 
     def _cached(self, shard: str, spec: ArraySpec) -> CachedShard | None:

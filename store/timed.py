@@ -5,12 +5,12 @@ Kept apart from the reader, so that reading for its own sake pays nothing for it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import StoreNotFoundError
-from .codecs import decoder
 from .cohort import Cohort
 from .opened import OpenStore
 from .opening import open as open_store
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .arrays import ArraySpec
     from .cache import Cache
+    from .chunk_access import ChunkAccess
     from .codecs import Decode
     from .frames import Frames
     from .manifest import Manifest
@@ -104,36 +105,36 @@ class TimedReader(Reader):
         wall, cpu = watch.read()
         self.tally.add(run_s=wall, run_cpu_s=cpu)
 
-    def _unpack_frames(self, spec: ArraySpec, read: Read, frames: Frames, memory: _Memory) -> bool:
+    def _new_access(self, spec: ArraySpec) -> ChunkAccess:
+        access = super()._new_access(spec)
+        return replace(access, decode=_timed(access.decode, self.tally))
+
+    def _unpack_frames(self, access: ChunkAccess, read: Read, frames: Frames, memory: _Memory) -> bool:
         watch = Stopwatch()
-        if not super()._unpack_frames(spec, read, frames, memory):
+        if not super()._unpack_frames(access, read, frames, memory):
             return False
         wall, cpu = watch.read()
-        self._add(spec, [piece.target for piece in read.pieces if piece.target is not None], wall, cpu)
+        self._add(access, [piece.target for piece in read.pieces if piece.target is not None], wall, cpu)
         return True
 
-    def _decode_frames(self, spec: ArraySpec, frames: Frames, out: NDArray[Any]) -> None:
+    def _decode_frames(self, access: ChunkAccess, frames: Frames, out: NDArray[Any]) -> None:
         watch = Stopwatch()
-        super()._decode_frames(spec, frames, out)
+        super()._decode_frames(access, frames, out)
         wall, cpu = watch.read()
         self.tally.add(decode_s=wall, decode_cpu_s=cpu)
 
     def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> None:
-        path = shard.rpartition("/")[0]
-        spec = self._manifest.arrays[path]
-        if path not in self._decoders:
-            self._decoders[path] = _timed(decoder(spec), self.tally)
         watch = Stopwatch()
         super()._unpack(shard, piece, data, memory)
         wall, cpu = watch.read()
         if piece.target is not None:
-            self._add(spec, [piece.target], wall, cpu)
+            self._add(self._access(shard.rpartition("/")[0]), [piece.target], wall, cpu)
 
-    def _add(self, spec: ArraySpec, targets: Sequence[NDArray[Any]], wall: float, cpu: float) -> None:
+    def _add(self, access: ChunkAccess, targets: Sequence[NDArray[Any]], wall: float, cpu: float) -> None:
         self.tally.add(
             chunks=len(targets),
-            chunk_bytes=len(targets) * spec.sample_bytes // spec.chunks_per_sample,
-            wanted_bytes=sum(target.size for target in targets) * spec.numpy_dtype.itemsize,
+            chunk_bytes=len(targets) * access.chunk_bytes,
+            wanted_bytes=sum(target.size for target in targets) * access.spec.numpy_dtype.itemsize,
             unpack_s=wall,
             unpack_cpu_s=cpu,
         )

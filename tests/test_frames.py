@@ -70,6 +70,19 @@ def test_frames_of_another_size_are_refused() -> None:
         filled(data, ranges).unpack(chunks[0].nbytes + 1, np.zeros((2, *SPEC.chunk), SPEC.dtype))
 
 
+def test_a_later_frame_of_another_size_is_refused() -> None:
+    chunks, data, ranges = packed(2)
+    coded = encoder(SPEC.codecs, SPEC.numpy_dtype)(chunks[0][1:])
+    coded += crc_of(coded)
+    frames = filled(data + coded, [*ranges, (ranges[-1][1], ranges[-1][1] + len(coded))])
+    with pytest.raises(ValueError, match=f"unpacks to {chunks[0][1:].nbytes} bytes"):
+        frames.unpack(chunks[0].nbytes, np.zeros((3, *SPEC.chunk), SPEC.dtype))
+
+
+def test_chunks_that_overlap_are_not_taken() -> None:
+    assert Frames.of([(0, 40), (39, 80)], np.empty(80, np.uint8), max_gap_bytes=MAX_GAP_BYTES) is None
+
+
 def test_targets_that_follow_each_other_are_one() -> None:
     whole = np.zeros((6, 4, 5), np.uint16)
     flat = joined([whole[0:2], whole[2:4], whole[4:6]])

@@ -131,7 +131,7 @@ def test_only_the_chunks_of_a_box_are_read(reader):
 
 def test_chunks_of_a_box_that_lie_far_apart_are_one_read_without_what_is_between(tmp_path):
     spec = dataclasses.replace(
-        tiny.SPECS["image"], shape=(16, 160, 160), chunk=(8, 80, 80), dtype="uint8", codecs=CODECS, shard_samples=1
+        tiny.SPECS["image"], shape=(16, 320, 320), chunk=(8, 160, 160), dtype="uint8", codecs=CODECS, shard_samples=1
     )
     volume = np.random.default_rng(0).integers(0, 256, (1, *spec.shape), np.uint8)
     reader, _ = written_by_zarr(tmp_path, spec, volume)
@@ -142,7 +142,7 @@ def test_chunks_of_a_box_that_lie_far_apart_are_one_read_without_what_is_between
         return read_parts(shard, start, parts)
 
     reader._read_parts = counted
-    whole = ((0, 16), (0, 160), (0, 160))
+    whole = ((0, 16), (0, 320), (0, 320))
     for axis in range(3):
         box = tuple((0, size // 2) if axis == each else (0, size) for each, (_, size) in enumerate(whole))
         runs.append([])

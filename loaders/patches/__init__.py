@@ -7,7 +7,7 @@ A box is ``((x0, x1), (y0, y1), (z0, z1))`` in voxels of the whole volume, ends 
 
 from __future__ import annotations
 
-from .boxes import check_patch, shifted_affine
+from .boxes import check_patch, shifted_affine, shifted_affines
 from .foreground import Foreground, foreground_box
 from .grid import grid_boxes
 from .labelled import Labels, centred_box
@@ -26,4 +26,5 @@ __all__ = [
     "grid_boxes",
     "random_box",
     "shifted_affine",
+    "shifted_affines",
 ]

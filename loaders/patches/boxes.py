@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Shape = tuple[int, int, int]
 
-__all__ = ["below", "box_at", "check_patch", "shifted_affine"]
+__all__ = ["below", "box_at", "check_patch", "shifted_affine", "shifted_affines"]
 
 
 def check_patch(patch: Shape, shape: Shape) -> Shape:
@@ -58,7 +58,21 @@ def shifted_affine(affine: NDArray[np.float64], box: Box | None) -> NDArray[np.f
     Returns:
         (4, 4), a copy.
     """
-    shifted = np.array(affine, dtype=np.float64)
-    if box is not None:
-        shifted[:3, 3] += shifted[:3, :3] @ [start for start, _ in box]
+    starts = np.zeros((1, 3)) if box is None else np.array([[start for start, _ in box]])
+    return np.asarray(shifted_affines(affine, starts)[0])
+
+
+def shifted_affines(affine: NDArray[np.float64], starts: NDArray[Any]) -> NDArray[np.float64]:
+    """The affines of boxes cut from a volume.
+
+    Args:
+        affine: (4, 4), as in `shifted_affine`.
+        starts: (n, 3) first voxel of each box.
+
+    Returns:
+        (n, 4, 4)
+    """
+    shifted = np.repeat(np.asarray(affine, dtype=np.float64)[None], len(starts), axis=0)
+    # not as a product of matrices: the bits would depend on how many boxes there are
+    shifted[:, :3, 3] += (shifted[:, :3, :3] * starts[:, None, :]).sum(axis=-1)
     return shifted
