@@ -27,7 +27,7 @@ from voxpress.generation.backend import Grid, Order
 from voxpress.generation.backends.diffusion import LdmBackend, loading
 from voxpress.generation.backends.diffusion.conditioning import both_ways
 from voxpress.generation.backends.diffusion.device import same_bits
-from voxpress.generation.backends.diffusion.model_card import ModelCard, load_card
+from voxpress.generation.backends.diffusion.model_card import ModelCard, NetworkCard, load_card
 from voxpress.generation.backends.diffusion.networks import build_network
 from voxpress.generation.backends.diffusion.weights import Checkpoint, load_into
 from voxpress.generation.cohort import draw_cohort
@@ -66,14 +66,20 @@ def model(folder: Path, name: str = "brain-ldm", family: str = "ldm", *, small: 
     card = load_card(str(folder / "card.json"), family)
     generator = torch.Generator().manual_seed(0)
     for kind, network in (("autoencoder", card.networks.autoencoder), ("unet", card.networks.unet)):
-        tensors = {}
-        for key, wanted in build_network(network).state_dict().items():
-            drawn = torch.randn(wanted.shape, generator=generator) * 0.7 / max(1, wanted[0].numel()) ** 0.5
-            tensors[key] = 1 + 0.1 * drawn if "norm" in key and key.endswith("weight") else drawn
+        tensors = random_tensors(network, generator)
         if kind == "autoencoder":
             sound_image(card, tensors)
         save_file(tensors, folder / "models" / f"{kind}.safetensors")
     return {"model": str(folder / "card.json"), "weights": str(folder)}
+
+
+def random_tensors(network: NetworkCard, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """Weights with which values stay of the order of one."""
+    tensors = {}
+    for key, wanted in build_network(network).state_dict().items():
+        drawn = torch.randn(wanted.shape, generator=generator) * 0.7 / max(1, wanted[0].numel()) ** 0.5
+        tensors[key] = 1 + 0.1 * drawn if "norm" in key and key.endswith("weight") else drawn
+    return tensors
 
 
 def sound_image(card: ModelCard, tensors: dict[str, torch.Tensor]) -> None:
