@@ -80,7 +80,7 @@ def measured(options: dict, name: str, grid: Grid, samples: int) -> dict:
         "seconds": seconds,
         "memory_gib": memory_gib(device),
         "same_bits_in_another_run": all(np.array_equal(made[0].volumes[key], again[key]) for key in again),
-        "values": int(len(np.unique(made[0].volumes["label"]))),
+        "values": len(np.unique(made[0].volumes["label"])),
         "faults": sorted({fault for sample in made for fault in sample.faults}),
         "fingerprint": dict(backend.fingerprint()),
     }

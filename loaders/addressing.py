@@ -106,7 +106,7 @@ class Addressing:
         """
         block = max(1, _BLOCK // dealing.batch_size)
         for first in range(0, len(steps), block):
-            dealt = [dealing.step(step, self.rank) for step in steps[first : first + block]]
+            dealt = dealing.dealt(steps[first : first + block], self.rank)
             places, numbers = places_of(np.concatenate([items for items, _ in dealt]), self.patches_per_volume)
             rows = self.order.rows(places, seed=self.seed, epoch=epoch)
             start = 0

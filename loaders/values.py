@@ -28,6 +28,7 @@ class Values:
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table.combine_chunks()
+        self._names: list[str] = table.column_names
 
     @cached_property
     def numbers(self) -> Mapping[str, NDArray[Any]]:
@@ -43,7 +44,7 @@ class Values:
         """One row as Python values."""
         return {
             name: self.numbers[name][row].item() if name in self.numbers else self._text(name, row)
-            for name in self._table.column_names
+            for name in self._names
         }
 
     def rows(self, rows: NDArray[np.int64]) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class Values:
             name: torch.from_numpy(self.numbers[name][rows])
             if name in self.numbers
             else [self._text(name, row) for row in rows.tolist()]
-            for name in self._table.column_names
+            for name in self._names
         }
 
     def _text(self, name: str, row: int) -> str:

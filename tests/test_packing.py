@@ -20,7 +20,10 @@ SPEC = tiny.SPECS["image"]
 @pytest.mark.parametrize(
     ("shape", "chunk", "expected"),
     [
-        ((160, 224, 160), "slab", (20, 224, 160)),
+        ((160, 224, 160), "slab", (80, 224, 160)),
+        ((64, 64, 64), "slab", (64, 64, 64)),
+        ((7, 2048, 2048), "slab", (1, 2048, 2048)),
+        ((7, 4096, 2048), "slab", (1, 4096, 2048)),
         ((160, 224, 160), "cube", (40, 56, 40)),
         ((160, 224, 160), "10,224,160", (10, 224, 160)),
         ((160, 224, 160), "same", (160, 112, 80)),
@@ -34,13 +37,25 @@ def test_chunks(shape, chunk, expected) -> None:
     assert Packing(chunk=chunk).applied(spec).chunk == expected
 
 
+def test_slabs_of_two_bytes_a_voxel_have_half_as_many_planes() -> None:
+    spec = replace(SPEC, shape=(160, 224, 160), chunk=(160, 224, 160), dtype="int16")
+    assert Packing(chunk="slab").applied(spec).chunk == (40, 224, 160)
+
+
+@pytest.mark.parametrize("codec", ["zstd", "none"])
+def test_slabs_of_other_codecs_are_the_published_ones(codec) -> None:
+    spec = replace(SPEC, shape=(160, 224, 160), chunk=(160, 224, 160))
+    assert Packing(codec=codec).applied(spec).chunk == (20, 224, 160)
+
+
 def test_codecs_and_shards() -> None:
     assert Packing().applied(SPEC).codecs == TRAINING_CODECS["uint8"]
     assert Packing().applied(replace(SPEC, dtype="int16")).codecs == TRAINING_CODECS["int16"]
     assert Packing(codec="zstd").applied(SPEC).codecs == CODECS
     assert Packing(codec="none").applied(SPEC).codecs == UNCOMPRESSED_CODECS
     assert Packing().applied(SPEC).shard_samples == tiny.SHARD_SAMPLES
-    assert Packing(shard_samples=3).applied(SPEC) == replace(SPEC, shard_samples=3, codecs=TRAINING_CODECS["uint8"])
+    packed = replace(SPEC, shard_samples=3, codecs=TRAINING_CODECS["uint8"], chunk=SPEC.shape)
+    assert Packing(shard_samples=3).applied(SPEC) == packed
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ ATTRS = {
     "dataset": "bench",
 }
 AFFINE = ((1.0, 0.0, 0.0, -79.5), (0.0, 1.0, 0.0, -125.5), (0.0, 0.0, 1.0, -71.5), (0.0, 0.0, 0.0, 1.0))
-SLAB, CUBE, LARGE_CUBE = (20, 224, 160), (40, 56, 40), (80, 112, 80)
+SLAB, THICK_SLAB, CUBE, LARGE_CUBE = (20, 224, 160), (80, 224, 160), (40, 56, 40), (80, 112, 80)
 SHARD = 8
 
 
@@ -339,9 +339,9 @@ def _npy(volumes: np.ndarray, folder: Path) -> None:
 
 WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {
     "voxpress-zstd": _voxpress("zstd", SLAB),
-    "voxpress-lz4": _voxpress("lz4", SLAB),
+    "voxpress-lz4": _voxpress("lz4", THICK_SLAB),
+    "voxpress-lz4-slab20": _voxpress("lz4", SLAB),
     "voxpress-zstd-slab10": _voxpress("zstd", (10, 224, 160)),
-    "voxpress-lz4-slab10": _voxpress("lz4", (10, 224, 160)),
     "voxpress-zstd-cube": _voxpress("zstd", CUBE),
     "voxpress-lz4-cube": _voxpress("lz4", CUBE),
     "zarr": _zarr(LARGE_CUBE),

@@ -83,7 +83,8 @@ def _recode(commands: Commands) -> None:
     codec = "lz4 decodes fastest (default), zstd is smallest, none leaves out compression"
     parser.add_argument("--codec", choices=("lz4", "zstd", "none"), default="lz4", help=codec)
     chunk = (
-        "slab for whole volumes (default), cube for patches, same as the source has it, or voxels such as 10,224,160"
+        "slab (default) for volumes and most patches, cube for small patches of zstd, same as the source has it, or "
+        "voxels such as 10,224,160"
     )
     parser.add_argument("--chunk", default="slab", metavar="slab|cube|same|X,Y,Z", help=chunk)
     shard = "samples in one file; by default as the source has it"

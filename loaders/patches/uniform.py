@@ -30,11 +30,7 @@ def random_box(shape: Shape, patch: Shape, *, seed: int, epoch: int, index: int,
         index: of the sample in its cohort, so that the box does not depend on which samples were selected.
         number: of the patch in its sample.
     """
-    check_patch(patch, shape)
-    words = random_words(seed=seed, epoch=epoch, purpose=PATCH, index=index, number=number, count=3)
-    return box_at(
-        (below(size - extent + 1, int(word)) for size, extent, word in zip(shape, patch, words, strict=True)), patch
-    )
+    return UniformPlacement(shape, check_patch(patch, shape)).box(0, seed=seed, epoch=epoch, index=index, number=number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +54,20 @@ class Uniform:
 
 @dataclass(frozen=True, slots=True)
 class UniformPlacement:
-    """`random_box`, the same for every row."""
+    """A box anywhere in the volume, for every row alike.
+
+    Attributes:
+        shape: voxels of the volumes.
+        patch: voxels of a box; fits.
+    """
 
     shape: Shape
     patch: Shape
 
     def box(self, row: int, *, seed: int, epoch: int, index: int, number: int = 0) -> Box:  # noqa: ARG002
         """As in `Placement`."""
-        return random_box(self.shape, self.patch, seed=seed, epoch=epoch, index=index, number=number)
+        words = random_words(seed=seed, epoch=epoch, purpose=PATCH, index=index, number=number, count=3).tolist()
+        starts = [
+            below(size - extent + 1, word) for size, extent, word in zip(self.shape, self.patch, words, strict=True)
+        ]
+        return box_at(starts, self.patch)
