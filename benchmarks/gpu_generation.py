@@ -36,6 +36,7 @@ from voxpress.generation.recipe import recipe_from
 
 if TYPE_CHECKING:
     from voxpress.generation.backends.diffusion.engine import Engine
+    from voxpress.generation.recipe_types import Recipe
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
 SECTION = "gpu-generation"
@@ -184,22 +185,27 @@ def psnr(made: np.ndarray, wanted: np.ndarray) -> float:
     return float("inf") if error == 0 else 10 * float(np.log10(1 / error))
 
 
+def recipe_of(backend: str, options: dict, grid: Grid, samples: int, **image: str) -> Recipe:
+    """Of samples that say nothing of their conditions."""
+    return recipe_from(
+        {
+            "name": "gpu",
+            "samples": samples,
+            "seed": 1,
+            "backend": {"name": backend, **options},
+            "image": {"shape": list(grid.shape), "spacing_mm": list(grid.spacing_mm), **image},
+            "splits": {"train": 1},
+        }
+    )
+
+
 def ours(named: dict, grid: Grid, preset: str, args: argparse.Namespace, folder: Path) -> dict:
     """The whole factory, and what is told of bits and errors."""
     options = {**named, "preset": preset} | ({} if args.micro_batch is None else {"micro_batch": args.micro_batch})
     backend = LdmBackend(options, grid)
     fingerprint = dict(backend.fingerprint())
     device = engine_of(backend).device
-    recipe = recipe_from(
-        {
-            "name": "gpu",
-            "samples": args.volumes,
-            "seed": 1,
-            "backend": {"name": "ldm", **options},
-            "image": {"shape": list(grid.shape), "spacing_mm": list(grid.spacing_mm)},
-            "splits": {"train": 1},
-        }
-    )
+    recipe = recipe_of("ldm", options, grid, args.volumes)
     orders = [draw_cohort(recipe, backend).order(i) for i in range(min(args.volumes, 2 * backend.preferred_batch))]
     backend.generate(orders[: int(fingerprint["micro_batch"])])  # kernels are compiled at the first call
     reset_memory(device)

@@ -8,15 +8,15 @@ of random weights are noise: what is tidied of them is not what a trained networ
 
 from __future__ import annotations
 
-import argparse
 import json
-import tempfile
-from pathlib import Path
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from gpu_generation import engine_of, memory_gib, model, random_tensors, reset_memory, timed
-from report import machine, table, write_section
+from gpu_cases import run
+from gpu_generation import engine_of, memory_gib, model, random_tensors, recipe_of, reset_memory, timed
+from report import machine, table
 from safetensors.torch import save_file
 
 from voxpress.generation.backend import Grid
@@ -24,9 +24,10 @@ from voxpress.generation.backends.diffusion import NvRflowBackend
 from voxpress.generation.backends.diffusion.labels import load_label_card
 from voxpress.generation.backends.diffusion.model_card import LABELS_SUFFIX, load_card
 from voxpress.generation.cohort import draw_cohort
-from voxpress.generation.recipe import recipe_from
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SECTION = "gpu-labels"
 FEW = "dpmpp2m-20"
 CASES = (
@@ -38,6 +39,7 @@ CASES = (
 )
 
 
+@cache
 def labelled(folder: Path, name: str) -> dict:
     """Cards and random weights; the options of a recipe that uses them."""
     options = {**model(folder, name, "nv-rflow"), "labels": True, "any_field_of_view": True}
@@ -52,20 +54,11 @@ def labelled(folder: Path, name: str) -> dict:
     return options
 
 
-def measured(options: dict, name: str, grid: Grid, samples: int) -> dict:
+def measured(name: str, grid: Grid, own: dict, samples: int, folder: Path) -> dict:
     """One model with one solver of its label maps."""
+    options = {**labelled(folder / name, name), **own}
     backend = NvRflowBackend(options, grid)
-    recipe = recipe_from(
-        {
-            "name": "gpu",
-            "samples": samples,
-            "seed": 1,
-            "backend": {"name": "nv-rflow", **options},
-            "image": {"shape": list(grid.shape), "spacing_mm": list(grid.spacing_mm), "dtype": "int16"},
-            "splits": {"train": 1},
-        }
-    )
-    cohort = draw_cohort(recipe, backend)
+    cohort = draw_cohort(recipe_of("nv-rflow", options, grid, samples, dtype="int16"), backend)
     orders = [cohort.order(number) for number in range(samples)]
     device = engine_of(backend).device
     few = NvRflowBackend({**options, "mask_preset": FEW}, grid)
@@ -74,7 +67,7 @@ def measured(options: dict, name: str, grid: Grid, samples: int) -> dict:
     made: list = []
     seconds = timed(device, lambda: made.extend(backend.generate(orders))) / samples
     again = backend.generate(orders[:1])[0].volumes
-    found = {
+    return {
         "model": name,
         "shape": list(grid.shape),
         "seconds": seconds,
@@ -84,8 +77,6 @@ def measured(options: dict, name: str, grid: Grid, samples: int) -> dict:
         "faults": sorted({fault for sample in made for fault in sample.faults}),
         "fingerprint": dict(backend.fingerprint()),
     }
-    print(json.dumps(found), flush=True)
-    return found
 
 
 def words(rows: list[dict], device: str) -> str:
@@ -118,30 +109,5 @@ def words(rows: list[dict], device: str) -> str:
     return f"{device}; {machine()}. Random weights, samples one by one.\n\n" + table(head, cells)
 
 
-def main() -> None:
-    """Measures and tells."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="*", default=[name for name, *_ in CASES])
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
-    args = parser.parse_args()
-    if not torch.cuda.is_available():
-        print("Not run: it needs a GPU.")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        rows, options = [], {}
-        for name, grid, own, samples in CASES:
-            if name not in args.models:
-                continue
-            options[name] = options.get(name) or labelled(Path(folder) / name, name)
-            rows.append(measured({**options[name], **own}, name, grid, samples))
-            if args.json:
-                args.json.write_text(json.dumps(rows, indent=2) + "\n")
-    text = words(rows, torch.cuda.get_device_name())
-    print(text)
-    if args.write:
-        write_section(DOCUMENT, SECTION, text)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, SECTION, CASES, measured, words)

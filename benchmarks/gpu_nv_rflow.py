@@ -8,14 +8,11 @@ path is from MONAI's networks in float32.
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from gpu_cases import run
 from gpu_generation import bits, engine_of, memory_gib, model, psnr, reset_memory, timed
-from report import machine, table, write_section
+from report import machine, table
 
 from voxpress.errors import GenerationError
 from voxpress.generation.backend import Grid, Order
@@ -23,7 +20,9 @@ from voxpress.generation.backends.diffusion import NvRflowBackend
 from voxpress.generation.backends.diffusion.model_card import load_card
 from voxpress.generation.streams import sample_seed
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SECTION = "gpu-nv-rflow"
 VOLUMES = 4
 AT_ONCE = 2
@@ -65,7 +64,6 @@ def measured(name: str, grid: Grid, own: dict, folder: Path) -> dict:
         found["psnr_db_against_float32"] = psnr((image - low) / (high - low), (wanted - low) / (high - low))
     except GenerationError as error:
         print(f"plain: {error}"[:300], flush=True)
-    print(json.dumps(found), flush=True)
     return found
 
 
@@ -100,28 +98,5 @@ def words(rows: list[dict], device: str) -> str:
     return f"{device}; {machine()}. {VOLUMES} volumes each, random weights.\n\n" + table(head, cells)
 
 
-def main() -> None:
-    """Measures and tells."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="*", default=[name for name, *_ in CASES])
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
-    args = parser.parse_args()
-    if not torch.cuda.is_available():
-        print("Not run: it needs a GPU.")
-        return
-    with tempfile.TemporaryDirectory() as name:
-        rows = []
-        for case in CASES:
-            if case[0] in args.models:
-                rows.append(measured(*case, Path(name)))
-                if args.json:
-                    args.json.write_text(json.dumps(rows, indent=2) + "\n")
-    text = words(rows, torch.cuda.get_device_name())
-    print(text)
-    if args.write:
-        write_section(DOCUMENT, SECTION, text)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, SECTION, CASES, measured, words)

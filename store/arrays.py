@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     """Voxel ranges ``((x0, x1), (y0, y1), (z0, z1))``, ends excluded."""
 
-__all__ = ["CODECS", "DTYPES", "NAME_PATTERN", "RULE_CHUNK", "ArraySpec", "default_chunk", "voxels_sha256"]
+__all__ = [
+    "CODECS",
+    "DTYPES",
+    "NAME_PATTERN",
+    "RULE_CHUNK",
+    "ArraySpec",
+    "default_chunk",
+    "thickest_slab",
+    "voxels_sha256",
+]
 
 DTYPES: Final = ("uint8", "uint16", "int16")
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
@@ -177,9 +186,13 @@ def default_chunk(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     Args:
         shape: voxels of one sample along x, y and z.
     """
+    return thickest_slab(shape, -(-shape[0] // _SLABS))
+
+
+def thickest_slab(shape: tuple[int, int, int], most: int) -> tuple[int, int, int]:
+    """Whole y–z planes, as many as divide the sample and are at most so many, and at least one."""
     x, y, z = shape
-    limit = -(-x // _SLABS)
-    return max(d for d in range(1, limit + 1) if x % d == 0), y, z
+    return max(planes for planes in range(1, max(1, min(most, x)) + 1) if x % planes == 0), y, z
 
 
 def voxels_sha256(voxels: NDArray[Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .codecs import decoder
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["ChunkAccess"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChunkAccess:
     """The chunks of an array.
 
@@ -26,25 +25,20 @@ class ChunkAccess:
         per_sample: chunks of a sample.
         chunk_bytes: of a chunk, unpacked.
         by_one_call: one call unpacks any number of them.
-        whole: the parts of a whole sample.
-        decode: unpacks one of them.
     """
 
-    spec: ArraySpec
-    per_sample: int
-    chunk_bytes: int
-    by_one_call: bool
-    whole: Parts
-    decode: Decode
+    def __init__(self, spec: ArraySpec) -> None:
+        self.spec = spec
+        self.per_sample = spec.chunks_per_sample
+        self.chunk_bytes = spec.sample_bytes // spec.chunks_per_sample
+        self.by_one_call = takes_frames(spec)
 
-    @classmethod
-    def of(cls, spec: ArraySpec) -> ChunkAccess:
-        """What the specification of an array comes to."""
-        return cls(
-            spec=spec,
-            per_sample=spec.chunks_per_sample,
-            chunk_bytes=spec.sample_bytes // spec.chunks_per_sample,
-            by_one_call=takes_frames(spec),
-            whole=parts_of(None, spec),
-            decode=decoder(spec),
-        )
+    @cached_property
+    def whole(self) -> Parts:
+        """The parts of a whole sample; who reads boxes only does not pay for them."""
+        return parts_of(None, self.spec)
+
+    @cached_property
+    def decode(self) -> Decode:
+        """Unpacks one chunk; first asked for once bytes are there, so that no request waits for a codec's import."""
+        return decoder(self.spec)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..errors import FormatError, QueryError
-from .arrays import default_chunk
+from .arrays import default_chunk, thickest_slab
 from .codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
 
 if TYPE_CHECKING:
@@ -78,7 +78,10 @@ class Packing:
         if self.chunk == "same":
             return spec.chunk
         if self.chunk == "slab":
-            return _thick_slab(spec) if self.codec == "lz4" else default_chunk(spec.shape)
+            if self.codec != "lz4":
+                return default_chunk(spec.shape)
+            _, y, z = spec.shape
+            return thickest_slab(spec.shape, _LZ4_SLAB_BYTES // (y * z * spec.numpy_dtype.itemsize))
         x, y, z = map(_cube_side, spec.shape) if self.chunk == "cube" else map(int, self.chunk.split(","))
         return x, y, z
 
@@ -162,12 +165,6 @@ def plan_copy(manifest: Manifest, locations: Locations, packing: Packing, *, who
 
 def _codecs(codec: str, dtype: str) -> Codecs:
     return {"zstd": CODECS, "lz4": TRAINING_CODECS[dtype], "none": UNCOMPRESSED_CODECS}[codec]
-
-
-def _thick_slab(spec: ArraySpec) -> tuple[int, int, int]:
-    x, y, z = spec.shape
-    most = max(1, _LZ4_SLAB_BYTES // (y * z * spec.numpy_dtype.itemsize))
-    return max(planes for planes in range(1, x + 1) if x % planes == 0 and planes <= most), y, z
 
 
 def _cube_side(size: int) -> int:

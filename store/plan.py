@@ -109,7 +109,7 @@ def coalesce(ranges: Sequence[tuple[int, int, int]], rule: Coalescing) -> list[l
     return reads
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _along(start: int, stop: int, size: int) -> Sequence[tuple[int, slice, slice, bool]]:
     """The chunks along one axis that a range touches: number, part in the chunk, part in the range, whether it is all.
 
@@ -121,4 +121,4 @@ def _along(start: int, stop: int, size: int) -> Sequence[tuple[int, slice, slice
         first, last = max(start, corner), min(stop, corner + size)
         inner, outer = slice(first - corner, last - corner), slice(first - start, last - start)
         parts.append((number, inner, outer, last - first == size))
-    return parts
+    return tuple(parts)

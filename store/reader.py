@@ -236,7 +236,7 @@ class Reader:
         return found or self._accesses.setdefault(path, self._new_access(self._manifest.arrays[path]))
 
     def _new_access(self, spec: ArraySpec) -> ChunkAccess:
-        return ChunkAccess.of(spec)
+        return ChunkAccess(spec)
 
     def _reads(self, shard: str, access: ChunkAccess, held: list[_Piece], owners: list[int]) -> list[Read]:
         cached = self._cached(shard, access.spec) if held else None

@@ -5,12 +5,14 @@ Kept apart from the reader, so that reading for its own sake pays nothing for it
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import StoreNotFoundError
+from .chunk_access import ChunkAccess
+from .codecs import decoder
 from .cohort import Cohort
 from .opened import OpenStore
 from .opening import open as open_store
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
     from .arrays import ArraySpec
     from .cache import Cache
-    from .chunk_access import ChunkAccess
     from .codecs import Decode
     from .frames import Frames
     from .manifest import Manifest
@@ -106,8 +107,7 @@ class TimedReader(Reader):
         self.tally.add(run_s=wall, run_cpu_s=cpu)
 
     def _new_access(self, spec: ArraySpec) -> ChunkAccess:
-        access = super()._new_access(spec)
-        return replace(access, decode=_timed(access.decode, self.tally))
+        return _TimedAccess(spec, self.tally)
 
     def _unpack_frames(self, access: ChunkAccess, read: Read, frames: Frames, memory: _Memory) -> bool:
         watch = Stopwatch()
@@ -138,6 +138,16 @@ class TimedReader(Reader):
             unpack_s=wall,
             unpack_cpu_s=cpu,
         )
+
+
+class _TimedAccess(ChunkAccess):
+    def __init__(self, spec: ArraySpec, tally: Tally) -> None:
+        super().__init__(spec)
+        self._tally = tally
+
+    @cached_property
+    def decode(self) -> Decode:
+        return _timed(decoder(self.spec), self._tally)
 
 
 def _timed(decode: Decode, tally: Tally) -> Decode:
