@@ -98,8 +98,10 @@ def foreground_box(voxels: NDArray[Any]) -> list[int] | None:
     plane = np.bitwise_or.reduce(voxels, axis=0)
     if not plane.any():
         return None
-    x = np.bitwise_or.reduce(voxels.reshape(len(voxels), -1), axis=1)
-    return [end for seen in (x, plane.any(axis=1), plane.any(axis=0)) for end in _ends(seen)]
+    # only the planes outside of the box and those at its ends are looked at once more
+    first = next(x for x in range(len(voxels)) if voxels[x].any())
+    end = next(x for x in range(len(voxels), first, -1) if voxels[x - 1].any())
+    return [first, end, *_ends(plane.any(axis=1)), *_ends(plane.any(axis=0))]
 
 
 def label_extents(voxels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int16]]:

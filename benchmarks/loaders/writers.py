@@ -14,6 +14,7 @@ from data import FEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from pathlib import Path
 
 __all__ = ["AFFINE", "ATTRS", "WRITERS", "ZSTD", "import_streaming", "write_voxpress"]
@@ -41,20 +42,20 @@ def training_codecs(dtype: Any) -> Any:
     return TRAINING_CODECS[str(dtype)]
 
 
-def _write_shard(
-    number: int, *, folder: Path, scratch: Path, spec: Any, volumes: Any, rows: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """One shard as a worker of the factory makes it: packed, hashed, its extents found, flushed to the disk."""
+def _packed(index: int, *, spec: Any, volumes: Any) -> tuple[list[bytes | None], dict[str, Any]]:
+    """One sample: its chunks, and what the table says of its voxels."""
     from voxpress import store
 
-    members = range(number * spec.shard_samples, min((number + 1) * spec.shard_samples, len(volumes)))
-    encoded = []
-    for index in members:
-        encoded.append(store.encode_sample(spec, volumes[index]))
-        rows[index][f"{spec.name}_sha256"] = store.voxels_sha256(volumes[index])
-        rows[index].update(store.sample_extents(spec, volumes[index]))
-    path = store.shard_path("train", spec.name, number)
-    return {path: store.write_atomic(folder / path, store.assemble_shard(spec, encoded), scratch=scratch)}
+    voxels = volumes[index]
+    known = {f"{spec.name}_sha256": store.voxels_sha256(voxels), **store.sample_extents(spec, voxels)}
+    return store.encode_sample(spec, voxels), known
+
+
+def _write(path: Path, *, scratch: Path, spec: Any, encoded: list[Any]) -> Any:
+    """One shard: put together, hashed, flushed to the disk."""
+    from voxpress import store
+
+    return store.write_atomic(path, store.assemble_shard(spec, encoded), scratch=scratch)
 
 
 def write_voxpress(
@@ -74,13 +75,14 @@ def write_voxpress(
         codecs: documents of Zarr's codecs; None for those of a published store.
         chunk: inner chunk.
         shard_samples: in one shard.
-        threads: that pack and write; None for one a core and one more, as one waits for the disk.
+        threads: that pack; None for one a core. One more writes, as it waits for the disk.
     """
     import pyarrow as pa
 
     from voxpress import store
+    from voxpress.store.threads import map_in_order
 
-    threads = threads or len(os.sched_getaffinity(0)) + 1
+    threads = threads or len(os.sched_getaffinity(0))
     scratch = folder / store.WORK_FOLDER
     labels = {0: "background", 1: "fluid", 2: "grey matter", 3: "white matter"}
     specs = {
@@ -103,21 +105,26 @@ def write_voxpress(
     files = {"recipe.yaml": store.write_atomic(folder / "recipe.yaml", b"name: bench\n", scratch=scratch)}
     path = store.group_zarr_json_path("train")
     files[path] = store.write_atomic(folder / path, store.document_bytes(store.group_document(ATTRS)), scratch=scratch)
-    for name, spec in specs.items():
-        path = store.array_zarr_json_path("train", name)
-        document = store.document_bytes(store.array_document(spec, count, (), ATTRS))
-        files[path] = store.write_atomic(folder / path, document, scratch=scratch)
-        shards = -(-count // shard_samples)
-        for index, row in enumerate(rows):
-            row[name] = {"path": store.array_path("train", name), "index": index}
-        make = partial(_write_shard, folder=folder, scratch=scratch, spec=spec, volumes=arrays[name], rows=rows)
-        with ThreadPoolExecutor(threads) as pool:
-            for part in pool.map(make, range(shards)):
-                files |= part
-    schema = store.rows_schema({"age": "number", "sex": "category"}, [], {name: name for name in specs})
-    table = pa.Table.from_pylist(rows, schema=schema)
-    groups = [table.slice(first, shard_samples) for first in range(0, count, shard_samples)]
-    files |= store.write_table(folder, "train", groups, scratch=scratch)
+    with ThreadPoolExecutor(1) as writer:
+        written: dict[str, Future[Any]] = {}
+        for name, spec in specs.items():
+            path = store.array_zarr_json_path("train", name)
+            document = store.document_bytes(store.array_document(spec, count, (), ATTRS))
+            files[path] = store.write_atomic(folder / path, document, scratch=scratch)
+            packed = map_in_order(partial(_packed, spec=spec, volumes=arrays[name]), range(count), threads)
+            for number, first in enumerate(range(0, count, shard_samples)):
+                encoded = []
+                for row, (chunks, known) in zip(rows[first : first + shard_samples], packed, strict=False):
+                    encoded.append(chunks)
+                    row[name] = {"path": store.array_path("train", name), "index": row["index"]}
+                    row.update(known)
+                path = store.shard_path("train", name, number)
+                written[path] = writer.submit(_write, folder / path, scratch=scratch, spec=spec, encoded=encoded)
+        schema = store.rows_schema({"age": "number", "sex": "category"}, [], {name: name for name in specs})
+        table = pa.Table.from_pylist(rows, schema=schema)
+        groups = [table.slice(first, shard_samples) for first in range(0, count, shard_samples)]
+        files |= store.write_table(folder, "train", groups, scratch=scratch)
+        files |= {path: record.result() for path, record in written.items()}
     manifest = store.Manifest(
         name="bench",
         version="1.0.0",
