@@ -111,17 +111,17 @@ def _setting(cohort: Cohort, found: Measured, decode_limit: float, order: str, d
         requests=found.requests_per_item,
         request_bytes=usage.counts.bytes / max(1.0, usage.counts.requests),
         amplification=found.amplification,
-        in_cubes=1.0 if found.patch is None else _in_cubes(specs[0], found.patch),
+        in_patch_chunks=1.0 if found.patch is None else _in_patch_chunks(specs[0], found.patch),
         slabs=all(spec.chunk[1:] == spec.shape[1:] for spec in specs),
         of_limit=found.rate / decode_limit,
     )
 
 
-def _in_cubes(spec: ArraySpec, patch: tuple[int, int, int]) -> float:
+def _in_patch_chunks(spec: ArraySpec, patch: tuple[int, int, int]) -> float:
     from ..loaders.advice import expected_amplification
     from ..store import Packing
 
-    return expected_amplification(patch, Packing(chunk="cube").applied(spec).chunk)
+    return expected_amplification(patch, Packing(chunk="patch").applied(spec).chunk)
 
 
 def lines_of(facts: dict[str, Any]) -> list[str]:

@@ -38,7 +38,7 @@ class Setting:
         requests: ranges read an item.
         request_bytes: in a range, on average.
         amplification: bytes decoded for each that was wanted.
-        in_cubes: the same, as it would be about with the chunks of `voxpress recode --chunk cube`.
+        in_patch_chunks: the same, as it would be about with the chunks of `voxpress recode --chunk patch`.
         slabs: chunks are whole y–z planes.
         of_limit: share that was reached of what the cores can decode.
     """
@@ -55,14 +55,14 @@ class Setting:
     requests: float
     request_bytes: float
     amplification: float
-    in_cubes: float
+    in_patch_chunks: float
     slabs: bool
     of_limit: float
 
     @property
     def reads_too_much(self) -> bool:
         """Smaller chunks would help."""
-        return self.patch and self.in_cubes < _LESS * self.amplification
+        return self.patch and self.in_patch_chunks < _LESS * self.amplification
 
 
 def expected_amplification(patch: tuple[int, int, int], chunk: tuple[int, int, int]) -> float:
@@ -190,7 +190,7 @@ def _threads(setting: Setting) -> list[str]:
 
 def _smaller_chunks(setting: Setting) -> str:
     much = f"{setting.amplification:.3g} bytes are decoded for each that a patch holds"
-    return f"{much}: voxpress recode --chunk cube makes chunks that suit patches"
+    return f"{much}: voxpress recode --codec zstd --chunk patch makes chunks that suit patches"
 
 
 _ADVICE: Final[Mapping[Limit, Callable[[Setting], list[str]]]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from collections import deque
 from functools import partial
 from typing import Any, Final
 
@@ -18,9 +19,12 @@ from torch.utils.data._utils.pin_memory import pin_memory as page_locked
 
 __all__ = ["Buffers"]
 
+_Buffer = tuple[np.ndarray[Any, np.dtype[np.uint8]], int]
+"""An array that owns memory, and where in it a multiple of `_ALIGNMENT` is."""
+
 _ALIGNMENT: Final = 64
 _UNHELD: Final = 2
-"""References to a buffer that nobody uses: that of the list, and that of the call that counts."""
+"""References to a buffer that nobody uses: that of its ring, and that of the call that counts."""
 
 
 class Buffers:
@@ -40,7 +44,7 @@ class Buffers:
         self._pin_memory = pin_memory
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._held: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+        self._rings: dict[int, deque[_Buffer]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # memory is not sent to other processes
@@ -58,8 +62,7 @@ class Buffers:
             # address at which that begins, and of a part of another tensor it has neither
             return torch.empty(shape, dtype=torch.from_numpy(np.empty(0, dtype)).dtype, pin_memory=True)
         size = math.prod(shape) * dtype.itemsize
-        owner = self._owner(size)
-        first = -owner.ctypes.data % _ALIGNMENT
+        owner, first = self._owner(size)
         return torch.from_numpy(owner[first : first + size].view(dtype).reshape(shape))
 
     def locked(self, batch: Any) -> Any:
@@ -69,21 +72,29 @@ class Buffers:
     def _locks(self) -> bool:
         return self._pin_memory and get_worker_info() is None
 
-    def _owner(self, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        need = size + _ALIGNMENT
+    def _owner(self, size: int) -> _Buffer:
         with self._lock:
-            best = None
-            unused = 0
-            for place in range(len(self._held)):
-                if sys.getrefcount(self._held[place]) > _UNHELD:
-                    continue
-                room = len(self._held[place])
-                unused += room
-                if need <= room <= 2 * need and (best is None or room < len(self._held[best])):
-                    best = place
-            if best is not None:
-                return self._held[best]
-            if unused > self._most_bytes:
-                self._held = [buffer for buffer in self._held if sys.getrefcount(buffer) > _UNHELD + 1]
-            self._held.append(np.empty(need, np.uint8))
-            return self._held[-1]
+            ring = self._rings.setdefault(size, deque())
+            for _ in range(len(ring)):
+                # those that were given out first are the first that come back
+                ring.rotate(-1)
+                if _is_unused(ring[-1]):
+                    # a tuple of its own, as the one in the ring would not count as a use
+                    owner, first = ring[-1]
+                    return owner, first
+            self._give_back()
+            owner = np.empty(size + _ALIGNMENT, np.uint8)
+            first = -owner.ctypes.data % _ALIGNMENT
+            self._rings[size].append((owner, first))
+            return owner, first
+
+    def _give_back(self) -> None:
+        unused = {size: sum(map(_is_unused, ring)) for size, ring in self._rings.items()}
+        if sum(size * count for size, count in unused.items()) <= self._most_bytes:
+            return
+        for size, ring in self._rings.items():
+            self._rings[size] = deque(buffer for buffer in ring if not _is_unused(buffer))
+
+
+def _is_unused(buffer: _Buffer) -> bool:
+    return sys.getrefcount(buffer[0]) == _UNHELD

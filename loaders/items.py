@@ -170,24 +170,30 @@ class ItemMaker:
         shared = self._shared_metas.get((key, len(boxes)))
         if shared is None:
             collated = default_collate([self._meta(spec, whole, "")] * len(boxes))  # type: ignore[no-untyped-call]
-            shared = {name: value for name, value in collated.items() if name not in _OF_EACH_ITEM}
+            shared = {name: _arrays(value) for name, value in collated.items() if name not in _OF_EACH_ITEM}
             self._shared_metas[key, len(boxes)] = shared
         starts = np.array([(0, 0, 0) if box is None else box[:, 0] for box in boxes])
         affines = shifted_affines(whole, starts)
         own = (torch.from_numpy(affines), torch.from_numpy(affines.copy()), list(sample_ids), list(sample_ids))
-        return {**dict(zip(_OF_EACH_ITEM, own, strict=True)), **_copied(shared)}
+        return {**dict(zip(_OF_EACH_ITEM, own, strict=True)), **_tensors(shared)}
 
 
-def _copied(value: Any) -> Any:
-    """What `copy.deepcopy` would give, in a tenth of its time.
-
-    Through NumPy, as each call of torch lets go of the GIL for a moment, and other threads then wait for one another.
-    """
+def _arrays(value: Any) -> Any:
+    """The same with arrays for tensors: each call of torch lets go of the GIL for a moment, which threads wait for."""
     if isinstance(value, dict):
-        return {key: _copied(part) for key, part in value.items()}
+        return {key: _arrays(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_copied(part) for part in value]
-    return torch.from_numpy(value.numpy().copy()) if isinstance(value, torch.Tensor) else value
+        return [_arrays(part) for part in value]
+    return value.numpy() if isinstance(value, torch.Tensor) else value
+
+
+def _tensors(value: Any) -> Any:
+    """What `_arrays` was made of, copied."""
+    if isinstance(value, dict):
+        return {key: _tensors(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_tensors(part) for part in value]
+    return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
 
 
 def _remade(

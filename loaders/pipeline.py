@@ -14,6 +14,7 @@ from ..errors import StallError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ..store.frame_reads import FrameRead
     from ..store.reader import Read, Reader, Wanted
 
 __all__ = ["Ahead", "Order", "run"]
@@ -69,6 +70,8 @@ def run(reader: Reader, orders: Iterator[Callable[[], Order]], ahead: Ahead) -> 
         StallError: a batch was not ready in time.
     """
     line = _Line(reader, ahead)
+    # over a network requests that wait for their answers need no GIL
+    enough = ahead.batches if reader.source.remote else 2 * ahead.threads
     waiting: deque[_Pending] = deque()
     more, size = True, 1
     try:
@@ -81,6 +84,9 @@ def run(reader: Reader, orders: Iterator[Callable[[], Order]], ahead: Ahead) -> 
                 more, size = len(window) == room, min(2 * size, max(1, ahead.batches // 2))
                 waiting.extend(window)
                 line.start(window)
+                # The rest once the first is handed out: until then this thread would keep the others from the GIL.
+                if len(waiting) > enough:
+                    break
             if not waiting:
                 return
             yield line.result(waiting.popleft())
@@ -227,7 +233,7 @@ class _Line:
                 for pending in read.tickets:
                     pending.fail(error)
 
-    def _run(self, read: Read) -> None:
+    def _run(self, read: Read | FrameRead) -> None:
         read.run()
         for pending in read.tickets:
             self._one_less(pending)
@@ -264,5 +270,5 @@ def _portions(wanted: Sequence[Wanted]) -> list[list[Wanted]]:
     return portions
 
 
-def _told(read: Read) -> str:
+def _told(read: Read | FrameRead) -> str:
     return f"reading {read.shard}, bytes {read.start} to {read.stop}"

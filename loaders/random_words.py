@@ -6,7 +6,7 @@ stream NumPy keeps across versions; that of its `Generator` methods it does not.
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,15 +25,9 @@ DRAW: Final = 4
 _WORD = 2**64
 
 
-class _Generators(threading.local):
-    """One for each thread, set to an address for each use: a new one would ask the system for entropy first."""
-
-    def __init__(self) -> None:
-        self.philox = np.random.Philox(0)
-        self.fresh = self.philox.state
-
-
-_GENERATORS: Final = _Generators()
+_IDLE: Final[deque[np.random.Philox]] = deque()
+"""Generators that no thread uses: a new one asks the system for entropy first."""
+_FRESH: Final = np.random.Philox(0).state
 
 
 def random_words(
@@ -62,6 +56,11 @@ def random_words(
     key = np.array([seed, epoch], dtype=np.uint64)
     # The first counter word counts the blocks that are drawn, so it starts at 0 for every address.
     counter = np.array([0, number, index, purpose], dtype=np.uint64)
-    philox = _GENERATORS.philox
-    philox.state = {**_GENERATORS.fresh, "state": {"counter": counter, "key": key}}
-    return np.asarray(philox.random_raw(count), dtype=np.uint64)
+    try:
+        philox = _IDLE.pop()
+    except IndexError:
+        philox = np.random.Philox(0)
+    philox.state = {**_FRESH, "state": {"counter": counter, "key": key}}
+    words = np.asarray(philox.random_raw(count), dtype=np.uint64)
+    _IDLE.append(philox)
+    return words

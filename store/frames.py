@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .arrays import ArraySpec
 
-__all__ = ["MOST_FRAMES", "MOST_PLAIN_BYTES", "Frames", "joined", "takes_frames"]
+__all__ = ["MOST_FRAMES", "MOST_PLAIN_BYTES", "Frames", "takes_frames"]
 
 MOST_FRAMES: Final = 256
 """Each takes up to three of the 1,024 buffers that one call of the system fills (IOV_MAX of Linux)."""
@@ -36,10 +36,10 @@ def takes_frames(spec: ArraySpec) -> bool:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Frames:
-    """Where the parts of a byte range go: frames behind each other, their checksums and what lies between elsewhere.
+    """Where the bytes of chunks go: frames behind each other, their checksums and what lies between elsewhere.
 
     Attributes:
-        runs: of the byte range, in its order: first byte, and memory for what follows it. Wide gaps are between them.
+        runs: in the order of the file: first byte, and memory for what follows it. Wide gaps are between them.
     """
 
     runs: list[tuple[int, list[memoryview]]]
@@ -49,11 +49,11 @@ class Frames:
 
     @classmethod
     def of(cls, ranges: Sequence[tuple[int, int]], memory: NDArray[np.uint8], *, max_gap_bytes: int) -> Frames | None:
-        """Plan for chunks of one range.
+        """Plan for chunks of one file.
 
         Args:
-            ranges: first byte and end of each chunk, ascending.
-            memory: at least as many bytes as the range.
+            ranges: first byte and end of each chunk, in the order in which they are to be unpacked.
+            memory: at least as many bytes as all chunks and the largest gap.
             max_gap_bytes: between two chunks that one run reaches over.
 
         Returns:
@@ -61,24 +61,28 @@ class Frames:
         """
         sums = bytearray(CRC_BYTES * len(ranges))
         room, checksums = memory.data, memoryview(sums)
-        gap = room[sum(stop - start - CRC_BYTES for start, stop in ranges) :]
         each: list[memoryview] = []
-        run: list[memoryview] = []
-        runs = [(ranges[0][0], run)]
-        at, at_sum, reached = 0, 0, ranges[0][0]
+        at = 0
         for start, stop in ranges:
-            if start < reached:
-                return None
+            end = at + stop - start - CRC_BYTES
+            each.append(room[at:end])
+            at = end
+        gap = room[at:]
+        runs: list[tuple[int, list[memoryview]]] = []
+        run: list[memoryview] = []
+        reached = -1 - max_gap_bytes
+        for number in sorted(range(len(ranges)), key=ranges.__getitem__):
+            start, stop = ranges[number]
             if start > reached + max_gap_bytes:
                 run = []
                 runs.append((start, run))
             elif start > reached:
                 run.append(gap[: start - reached])
-            end = at + stop - start - CRC_BYTES
-            frame = room[at:end]
-            each.append(frame)
-            run += frame, checksums[at_sum : at_sum + CRC_BYTES]
-            at, at_sum, reached = end, at_sum + CRC_BYTES, stop
+            elif start < reached:
+                return None
+            at_sum = CRC_BYTES * number
+            run += each[number], checksums[at_sum : at_sum + CRC_BYTES]
+            reached = stop
         return cls(runs=runs, _bodies=memory[:at], _each=each, _sums=sums)
 
     def unpack(self, plain_bytes: int, out: NDArray[Any]) -> None:
@@ -93,15 +97,3 @@ class Frames:
         """
         sums = np.frombuffer(self._sums, "<u4").tolist()
         unpack_frames(self._bodies, self._each, sums, plain_bytes, out.reshape(-1).view(np.uint8))
-
-
-def joined(targets: Sequence[NDArray[Any]]) -> NDArray[Any] | None:
-    """Arrays that follow each other in memory, as one flat array; None if they do not."""
-    first = targets[0]
-    place = address = first.__array_interface__["data"][0]
-    for target in targets:
-        if target.__array_interface__["data"][0] != place or not target.flags.c_contiguous:
-            return None
-        place += target.nbytes
-    size = (place - address) // first.itemsize
-    return np.lib.stride_tricks.as_strided(first.reshape(-1), shape=(size,), strides=(first.itemsize,))

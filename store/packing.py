@@ -5,7 +5,6 @@ Pure: values in, values out.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ import numpy as np
 from ..errors import FormatError, QueryError
 from .arrays import default_chunk, thickest_slab
 from .codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
+from .patch_chunks import patch_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,6 @@ __all__ = ["PACKINGS", "CopyJob", "CopyPlan", "Packing", "plan_copy"]
 PACKINGS: Final = ("zstd", "lz4", "none")
 """Names of codec chains: the published one, one that is fast to decode, and none that compresses."""
 
-_CUBES = 4
 _LZ4_SLAB_BYTES: Final = 4 * 2**20
 """A chunk of lz4 takes a call of its own, at which threads wait for the GIL, so it is larger than one of zstd: halves
 of 160×224×160 bytes are read 1.4 times as fast as eighths, and patches at least as fast (docs/format.md)."""
@@ -41,8 +40,9 @@ class Packing:
 
     Attributes:
         codec: one of `PACKINGS`.
-        chunk: `slab` (whole y–z planes, for whole volumes: `default_chunk`, and for lz4 as many as fit 4 MiB), `cube`
-            (about a quarter of each axis, for patches), `same` (as it is), or sizes such as ``10,224,160``.
+        chunk: `slab` (whole y–z planes, for whole volumes: `default_chunk`, and for lz4 as many as fit 4 MiB), `patch`
+            (what patches are read from fastest with zstd: `patch_chunk`), `same` (as it is), or sizes such as
+            ``10,224,160``.
         shard_samples: of one shard; None for as many as there are.
 
     Raises:
@@ -57,8 +57,8 @@ class Packing:
         if self.codec not in PACKINGS:
             msg = f"codec must be one of {', '.join(PACKINGS)}, got {self.codec!r}"
             raise FormatError(msg)
-        if self.chunk not in {"slab", "cube", "same"} and not re.fullmatch(r"\d{1,5},\d{1,5},\d{1,5}", self.chunk):
-            msg = f"chunk must be slab, cube, same, or three sizes such as 10,224,160, got {self.chunk!r}"
+        if self.chunk not in {"slab", "patch", "same"} and not re.fullmatch(r"\d{1,5},\d{1,5},\d{1,5}", self.chunk):
+            msg = f"chunk must be slab, patch, same, or three sizes such as 10,224,160, got {self.chunk!r}"
             raise FormatError(msg)
 
     def applied(self, spec: ArraySpec) -> ArraySpec:
@@ -82,7 +82,9 @@ class Packing:
                 return default_chunk(spec.shape)
             _, y, z = spec.shape
             return thickest_slab(spec.shape, _LZ4_SLAB_BYTES // (y * z * spec.numpy_dtype.itemsize))
-        x, y, z = map(_cube_side, spec.shape) if self.chunk == "cube" else map(int, self.chunk.split(","))
+        if self.chunk == "patch":
+            return patch_chunk(spec.shape, spec.numpy_dtype.itemsize)
+        x, y, z = map(int, self.chunk.split(","))
         return x, y, z
 
 
@@ -165,9 +167,3 @@ def plan_copy(manifest: Manifest, locations: Locations, packing: Packing, *, who
 
 def _codecs(codec: str, dtype: str) -> Codecs:
     return {"zstd": CODECS, "lz4": TRAINING_CODECS[dtype], "none": UNCOMPRESSED_CODECS}[codec]
-
-
-def _cube_side(size: int) -> int:
-    """The divisor that is nearest to a quarter of the axis, by their ratio; a prime axis stays whole."""
-    divisors = [step for step in range(1, size + 1) if size % step == 0]
-    return min(divisors, key=lambda step: (abs(math.log(step * _CUBES / size)), step))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Slices = tuple[slice, slice, slice]
 
-__all__ = ["Coalescing", "Parts", "checked_box", "coalesce", "parts_of"]
+__all__ = ["Coalescing", "Parts", "along", "checked_box", "coalesce", "parts_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +54,7 @@ def parts_of(box: NDArray[np.int64] | None, spec: ArraySpec) -> Parts:
         spec: of the array.
     """
     ranges = checked_box(None, spec.shape) if box is None else box
-    xs, ys, zs = (_along(start, stop, size) for (start, stop), size in zip(ranges.tolist(), spec.chunk, strict=True))
+    xs, ys, zs = (along(start, stop, size) for (start, stop), size in zip(ranges.tolist(), spec.chunk, strict=True))
     _, y_chunks, z_chunks = spec.grid
     numbers: list[int] = []
     slices: list[tuple[Slices | None, Slices]] = []
@@ -110,7 +110,7 @@ def coalesce(ranges: Sequence[tuple[int, int, int]], rule: Coalescing) -> list[l
 
 
 @lru_cache(maxsize=1024)
-def _along(start: int, stop: int, size: int) -> Sequence[tuple[int, slice, slice, bool]]:
+def along(start: int, stop: int, size: int) -> Sequence[tuple[int, slice, slice, bool]]:
     """The chunks along one axis that a range touches: number, part in the chunk, part in the range, whether it is all.
 
     Kept: volumes of one shape have few places for patches along an axis, and this is asked for at every patch.

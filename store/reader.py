@@ -7,7 +7,7 @@ byte range and unpacks its chunks. Nothing here starts a thread.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +17,8 @@ from .chunk_access import ChunkAccess
 from .codec_chain import has_checksum
 from .codecs import check_crc
 from .files import ADVICE
-from .frames import MOST_FRAMES, MOST_PLAIN_BYTES, Frames, joined
+from .frame_reads import WIDE_GAP_BYTES, FrameRead, fill_background, frame_reads
+from .frames import Frames
 from .layout import shard_path, split_and_name
 from .plan import Coalescing, checked_box, coalesce, parts_of
 from .shard_indexes import FETCHES, ShardIndexes
@@ -41,11 +42,6 @@ __all__ = ["Read", "Reader", "Wanted"]
 LOCAL: Final = Coalescing(max_gap_bytes=32 * 2**10, max_read_bytes=2 * 2**20)
 """A read of a local file costs some microseconds, about what copying 32 KiB does. What is read at once is about what
 the caches of a core hold, so that it is unpacked from there."""
-_BY_ONE_CALL: Final = replace(LOCAL, max_gap_bytes=LOCAL.max_read_bytes)
-"""Frames that one call unpacks are one read, whatever lies between them: that is left out where it is wide."""
-_WIDE_GAP_BYTES: Final = 128 * 2**10
-"""Reading over a gap is copying, and leaving it out is a call of the system, after which a thread waits for the GIL.
-Patches of 64³ from cubes come a little slower with 32 KiB and a fifth slower with 256."""
 REMOTE: Final = Coalescing(max_gap_bytes=256 * 2**10, max_read_bytes=4 * 2**20)
 """At 20 ms a request and 100 MB/s, one request costs what 2 MB do: much less is not worth skipping, and twice that in
 one leaves enough requests to keep many threads busy."""
@@ -189,7 +185,7 @@ class Reader:
             read.run()
         return target.astype(spec.dtype, copy=False)
 
-    def open(self, shard: str, wanted: Sequence[Wanted]) -> list[Read]:
+    def open(self, shard: str, wanted: Sequence[Wanted]) -> list[Read] | list[FrameRead]:
         """Plan the reads for boxes of one shard. Looks up its index; chunks that are all background are filled here.
 
         Args:
@@ -200,8 +196,15 @@ class Reader:
             CorruptError: the file is missing, has another size than the manifest says, or its index is wrong.
         """
         access = self._access(wanted[0].path)
+        index = self._indexes.of(shard, access.spec)
+        if access.by_one_call and self._read_parts is not None:
+            return [read for one in wanted for read in frame_reads(self, shard, one, access, index)]
+        return self._piece_reads(shard, access, wanted, index)
+
+    def _piece_reads(
+        self, shard: str, access: ChunkAccess, wanted: Sequence[Wanted], index: NDArray[np.int64]
+    ) -> list[Read]:
         spec = access.spec
-        index = self._indexes.of(shard, spec)
         held: list[_Piece] = []
         owners: list[int] = []
         for owner, one in enumerate(wanted):
@@ -211,7 +214,7 @@ class Reader:
             for number, (inner, outer), (start, size) in zip(numbers.tolist(), parts.slices, entries, strict=True):
                 target = one.target[outer]
                 if start < 0:
-                    _fill_background(target, one.fill, spec)
+                    fill_background(target, one.fill, spec.numpy_dtype)
                     continue
                 held.append(_Piece(number, start, start + size, target, inner, one.fill, one.ticket))
                 owners.append(owner)
@@ -245,8 +248,7 @@ class Reader:
             owners = [owner * 2 + here for owner, here in zip(owners, have, strict=True)]
         ranges = [(owner, piece.start, piece.stop) for owner, piece in zip(owners, held, strict=True)]
         reads = []
-        rule = self._rule if self._read_parts is None or not access.by_one_call else _BY_ONE_CALL
-        for numbers in coalesce(ranges, rule):
+        for numbers in coalesce(ranges, self._rule):
             pieces = [held[number] for number in numbers]
             is_here = cached is not None and have[numbers[0]]
             reads.append(
@@ -267,15 +269,55 @@ class Reader:
         if read.keep is not None and read.keep.have(numbers).all() and all(p.target is None for p in read.pieces):
             # another thread or process has brought them meanwhile
             return
+        memory = self._memory()
         try:
-            memory = self._unused.pop()
-        except IndexError:
-            memory = _Memory()
-        try:
-            if self._read_parts is None or not self._at_once(read, memory):
-                self._one_by_one(read, memory)
+            self._one_by_one(read, memory)
         finally:
             self._unused.append(memory)
+
+    def _run_frames(self, read: FrameRead) -> None:
+        memory = self._memory()
+        try:
+            sound = self._at_once(read, memory)
+        finally:
+            self._unused.append(memory)
+        if not sound:
+            # one by one will tell what is wrong
+            index = self._indexes.of(read.shard, read.access.spec)
+            for each in self._piece_reads(read.shard, read.access, [read.wanted], index):
+                each.run()
+
+    def _memory(self) -> _Memory:
+        try:
+            return self._unused.pop()
+        except IndexError:
+            return _Memory()
+
+    def _at_once(self, read: FrameRead, memory: _Memory) -> bool:
+        """Read all chunks, and unpack them by one call; False if anything is wrong."""
+        size = sum(stop - start for start, stop in read.ranges)
+        frames = Frames.of(read.ranges, memory.bytes(size + WIDE_GAP_BYTES), max_gap_bytes=WIDE_GAP_BYTES)
+        if frames is None:
+            return False
+        assert self._read_parts is not None
+        for start, parts in frames.runs:
+            if not self._read_parts(read.shard, start, parts):
+                return False
+        return self._unpack_frames(read, frames, memory)
+
+    def _unpack_frames(self, read: FrameRead, frames: Frames, memory: _Memory) -> bool:
+        straight = read.straight()
+        chunks = memory.chunks(read.access.spec, len(read.ranges)) if straight is None else straight
+        try:
+            self._decode_frames(read, frames, chunks)
+        except ValueError:
+            return False
+        if straight is None:
+            read.put(chunks)
+        return True
+
+    def _decode_frames(self, read: FrameRead, frames: Frames, out: NDArray[Any]) -> None:
+        frames.unpack(read.access.chunk_bytes, out)
 
     def _one_by_one(self, read: Read, memory: _Memory) -> None:
         data = memory.bytes(read.stop - read.start)
@@ -287,40 +329,6 @@ class Reader:
         if keep is not None and sound:
             parts = [data[piece.start - read.start : piece.stop - read.start] for piece in sound]
             keep.keep([piece.number for piece in sound], [piece.start for piece in sound], parts)
-
-    def _at_once(self, read: Read, memory: _Memory) -> bool:
-        """Read all pieces, and unpack them by one call; if anything is wrong, one by one will tell what."""
-        access = self._access(read.shard.rpartition("/")[0])
-        count = len(read.pieces)
-        if not (access.by_one_call and 1 < count <= MOST_FRAMES and count * access.chunk_bytes <= MOST_PLAIN_BYTES):
-            return False
-        ranges = [(piece.start, piece.stop) for piece in read.pieces]
-        frames = Frames.of(ranges, memory.bytes(read.stop - read.start), max_gap_bytes=_WIDE_GAP_BYTES)
-        if frames is None:
-            return False
-        assert self._read_parts is not None
-        for start, parts in frames.runs:
-            if not self._read_parts(read.shard, start, parts):
-                return False
-        return self._unpack_frames(access, read, frames, memory)
-
-    def _unpack_frames(self, access: ChunkAccess, read: Read, frames: Frames, memory: _Memory) -> bool:
-        """Unpack the pieces of a read into their targets; False if anything is wrong."""
-        straight = None
-        if all(piece.inner is None and piece.fill is None for piece in read.pieces):
-            straight = joined([piece.target for piece in read.pieces if piece.target is not None])
-        chunks = memory.chunks(access.spec, len(read.pieces)) if straight is None else straight
-        try:
-            self._decode_frames(access, frames, chunks)
-        except ValueError:
-            return False
-        if straight is None:
-            for piece, chunk in zip(read.pieces, chunks, strict=True):
-                _fill_from(piece, chunk)
-        return True
-
-    def _decode_frames(self, access: ChunkAccess, frames: Frames, out: NDArray[Any]) -> None:
-        frames.unpack(access.chunk_bytes, out)
 
     def _is_sound(self, read: Read, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> bool:
         """Unpack a piece; one that was damaged on the way, or in the cache, is fetched again, and kept apart."""
@@ -372,7 +380,3 @@ class Reader:
 def _fill_from(piece: _Piece, chunk: NDArray[Any]) -> None:
     assert piece.target is not None
     (piece.fill or np.copyto)(piece.target, chunk if piece.inner is None else chunk[piece.inner])
-
-
-def _fill_background(target: NDArray[Any], fill: Fill | None, spec: ArraySpec) -> None:
-    (fill or np.copyto)(target, np.zeros(target.shape, spec.numpy_dtype))

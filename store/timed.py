@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .arrays import ArraySpec
     from .cache import Cache
     from .codecs import Decode
+    from .frame_reads import FrameRead
     from .frames import Frames
     from .manifest import Manifest
     from .reader import Read, Wanted, _Memory, _Piece
@@ -84,15 +85,15 @@ class TimedReader(Reader):
     def __reduce__(self) -> tuple[Any, ...]:
         return TimedReader, (self.source, self._manifest, self.cache)
 
-    def open(self, shard: str, wanted: Sequence[Wanted]) -> list[Read]:
+    def open(self, shard: str, wanted: Sequence[Wanted]) -> list[Read] | list[FrameRead]:
         """Plan reads; as `Reader.open`."""
         self.tally.add(boxes=len(wanted))
         return super().open(shard, wanted)
 
     def packed(self, shard: str, wanted: Sequence[Wanted]) -> list[tuple[str, NDArray[np.uint8]]]:
         """The bytes of the chunks that some boxes of one shard touch, each with the path of its array; not counted."""
-        chunks = []
-        for read in super().open(shard, wanted):
+        access, chunks = self._access(wanted[0].path), []
+        for read in self._piece_reads(shard, access, wanted, self._indexes.of(shard, access.spec)):
             data = np.empty(read.stop - read.start, np.uint8)
             self._inner.read_into(shard, read.start, data.data)
             chunks += [
@@ -109,17 +110,23 @@ class TimedReader(Reader):
     def _new_access(self, spec: ArraySpec) -> ChunkAccess:
         return _TimedAccess(spec, self.tally)
 
-    def _unpack_frames(self, access: ChunkAccess, read: Read, frames: Frames, memory: _Memory) -> bool:
+    def _run_frames(self, read: FrameRead) -> None:
         watch = Stopwatch()
-        if not super()._unpack_frames(access, read, frames, memory):
+        super()._run_frames(read)
+        wall, cpu = watch.read()
+        self.tally.add(run_s=wall, run_cpu_s=cpu)
+
+    def _unpack_frames(self, read: FrameRead, frames: Frames, memory: _Memory) -> bool:
+        watch = Stopwatch()
+        if not super()._unpack_frames(read, frames, memory):
             return False
         wall, cpu = watch.read()
-        self._add(access, [piece.target for piece in read.pieces if piece.target is not None], wall, cpu)
+        self._add(read.access, len(read.ranges), read.targets(), wall, cpu)
         return True
 
-    def _decode_frames(self, access: ChunkAccess, frames: Frames, out: NDArray[Any]) -> None:
+    def _decode_frames(self, read: FrameRead, frames: Frames, out: NDArray[Any]) -> None:
         watch = Stopwatch()
-        super()._decode_frames(access, frames, out)
+        super()._decode_frames(read, frames, out)
         wall, cpu = watch.read()
         self.tally.add(decode_s=wall, decode_cpu_s=cpu)
 
@@ -128,12 +135,12 @@ class TimedReader(Reader):
         super()._unpack(shard, piece, data, memory)
         wall, cpu = watch.read()
         if piece.target is not None:
-            self._add(self._access(shard.rpartition("/")[0]), [piece.target], wall, cpu)
+            self._add(self._access(shard.rpartition("/")[0]), 1, [piece.target], wall, cpu)
 
-    def _add(self, access: ChunkAccess, targets: Sequence[NDArray[Any]], wall: float, cpu: float) -> None:
+    def _add(self, access: ChunkAccess, chunks: int, targets: Sequence[NDArray[Any]], wall: float, cpu: float) -> None:
         self.tally.add(
-            chunks=len(targets),
-            chunk_bytes=len(targets) * access.chunk_bytes,
+            chunks=chunks,
+            chunk_bytes=chunks * access.chunk_bytes,
             wanted_bytes=sum(target.size for target in targets) * access.spec.numpy_dtype.itemsize,
             unpack_s=wall,
             unpack_cpu_s=cpu,

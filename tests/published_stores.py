@@ -61,7 +61,7 @@ def next_version(root: Path, target: Path, version: str = "2.0.0", *, seed: int 
 def collection(root: Path, target: Path) -> Path:
     """A folder with two data sets, the second packed otherwise, and their card."""
     shutil.copytree(root, target / "fine", ignore=shutil.ignore_patterns("quality"))
-    store.recode(root, target / "coarse", store.Packing(codec="zstd", chunk="cube", shard_samples=8))
+    store.recode(root, target / "coarse", store.Packing(codec="zstd", chunk="4,5,6", shard_samples=8))
     stores = {name: store.open(target / name).manifest for name in ("coarse", "fine")}
     (target / "README.md").write_text(collection_card("both", stores))
     for name in stores:

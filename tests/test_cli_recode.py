@@ -9,7 +9,7 @@ from voxpress import store
 
 
 def test_a_copy_is_made_and_told_of(say, sealed_store, tmp_path) -> None:
-    said = say("recode", sealed_store, tmp_path / "copy", "--chunk", "cube", "--shard-samples", 2, "--threads", 2)
+    said = say("recode", sealed_store, tmp_path / "copy", "--chunk", "4,5,6", "--shard-samples", 2, "--threads", 2)
     assert said.code == 0
     copy = store.open(tmp_path / "copy")
     assert f"tiny-brains 1.0.0, {tiny.SAMPLES} samples" in said.out
@@ -17,7 +17,7 @@ def test_a_copy_is_made_and_told_of(say, sealed_store, tmp_path) -> None:
     assert "copying" in said.err
     assert copy.specs["image"].chunk == (4, 5, 6)
     assert copy.specs["image"].shard_samples == 2
-    again = say("recode", sealed_store, tmp_path / "copy", "--chunk", "cube", "--shard-samples", 2)
+    again = say("recode", sealed_store, tmp_path / "copy", "--chunk", "4,5,6", "--shard-samples", 2)
     assert again.code == 0
     assert "was finished before; there was nothing to copy" in again.err
 
@@ -31,7 +31,7 @@ def test_some_samples(say, sealed_store, tmp_path) -> None:
     ("options", "said"),
     [
         (["--chunk", "3,20,18"], "three divisors of the shape (16, 20, 18), got (3, 20, 18)"),
-        (["--chunk", "ball"], "slab, cube, same, or three sizes"),
+        (["--chunk", "ball"], "slab, patch, same, or three sizes"),
         (["--codec", "gzip"], "invalid choice"),
         (["--shard-samples", "0"], "at least 1"),
         (["--where", "age >"], "age >"),

@@ -147,7 +147,7 @@ def test_another_lock(tiny_store, sealed_store) -> None:
 
 
 def test_a_copy_that_is_packed_otherwise_has_the_same_samples(sealed_store, tmp_path) -> None:
-    store.recode(sealed_store, tmp_path / "copy", store.Packing(chunk="cube", shard_samples=2))
+    store.recode(sealed_store, tmp_path / "copy", store.Packing(chunk="4,5,6", shard_samples=2))
     found = diff(sealed_store, tmp_path / "copy")
     assert found.samples.same == tiny.SAMPLES
     assert found.samples.columns == ()

@@ -12,7 +12,7 @@ from voxpress import store
 from voxpress.errors import CorruptError
 from voxpress.store import frames as module
 from voxpress.store.codecs import crc_of, encoder
-from voxpress.store.frames import Frames, joined, takes_frames
+from voxpress.store.frames import Frames, takes_frames
 
 SPEC = tiny.SPECS["image"]
 PATH = "volumes/train.zarr/image"
@@ -33,9 +33,10 @@ def packed(count: int, *, gap: int = 0) -> tuple[list[np.ndarray], bytes, list[t
 
 
 def filled(data: bytes, ranges: list[tuple[int, int]]) -> Frames:
-    frames = Frames.of(ranges, np.empty(ranges[-1][1] - ranges[0][0], np.uint8), max_gap_bytes=MAX_GAP_BYTES)
+    memory = np.empty(max(stop for _, stop in ranges) - min(ranges)[0] + MAX_GAP_BYTES, np.uint8)
+    frames = Frames.of(ranges, memory, max_gap_bytes=MAX_GAP_BYTES)
     for start, parts in frames.runs:
-        place = start - ranges[0][0]
+        place = start - min(ranges)[0]
         for part in parts:
             part[:] = data[place : place + len(part)]
             place += len(part)
@@ -52,6 +53,16 @@ def test_all_frames_are_unpacked(count: int, gap: int) -> None:
     frames.unpack(chunks[0].nbytes, out)
     np.testing.assert_array_equal(out, chunks)
     assert len(frames.runs) == (count if gap > MAX_GAP_BYTES else 1), "what lies in wide gaps is not read"
+
+
+def test_frames_are_unpacked_in_the_order_asked_for() -> None:
+    chunks, data, ranges = packed(5, gap=3)
+    order = [3, 0, 4, 1, 2]
+    out = np.zeros((5, *SPEC.chunk), SPEC.dtype)
+    frames = filled(data, [ranges[number] for number in order])
+    frames.unpack(chunks[0].nbytes, out)
+    np.testing.assert_array_equal(out, [chunks[number] for number in order])
+    assert len(frames.runs) == 1
 
 
 @pytest.mark.parametrize("where", ["first", "checksum", "last"])
@@ -81,27 +92,6 @@ def test_a_later_frame_of_another_size_is_refused() -> None:
 
 def test_chunks_that_overlap_are_not_taken() -> None:
     assert Frames.of([(0, 40), (39, 80)], np.empty(80, np.uint8), max_gap_bytes=MAX_GAP_BYTES) is None
-
-
-def test_targets_that_follow_each_other_are_one() -> None:
-    whole = np.zeros((6, 4, 5), np.uint16)
-    flat = joined([whole[0:2], whole[2:4], whole[4:6]])
-    assert flat is not None
-    flat[:] = np.arange(flat.size)
-    np.testing.assert_array_equal(whole.ravel(), np.arange(120))
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        lambda whole: [whole[2:4], whole[0:2]],
-        lambda whole: [whole[0:2], whole[3:5]],
-        lambda whole: [whole[:, :2], whole[:, 2:]],
-    ],
-    ids=["backwards", "apart", "strided"],
-)
-def test_targets_that_do_not_stay_apart(parts) -> None:
-    assert joined(parts(np.zeros((6, 4, 5), np.uint8))) is None
 
 
 def test_only_zstd_with_a_checksum_is_taken() -> None:

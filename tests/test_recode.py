@@ -26,7 +26,7 @@ EXTENTS = ("image_box", "label_values", "label_counts", "label_boxes")
 SHARD = "volumes/train.zarr/image/c.1.0.0.0"
 PACKINGS = {
     "training": Packing(),
-    "cubes": Packing(chunk="cube", shard_samples=3),
+    "for patches": Packing(chunk="4,5,6", shard_samples=3),
     "small": Packing(codec="zstd", chunk="4,10,9", shard_samples=64),
     "bare": Packing(codec="none", chunk="same", shard_samples=1),
 }
@@ -85,7 +85,7 @@ def test_a_copy_of_format_1_gains_the_extents(tmp_path) -> None:
 def test_a_copy_of_a_copy_is_the_first_again(tmp_path) -> None:
     """But for the manifest, whose lock says what was done."""
     first = FORMAT_1.parent / "format-3"
-    recode(first, tmp_path / "lz4", Packing(chunk="cube", shard_samples=5))
+    recode(first, tmp_path / "lz4", Packing(chunk="4,6,3", shard_samples=5))
     recode(tmp_path / "lz4", tmp_path / "again", Packing(codec="zstd", shard_samples=4))
     before, after = contents(first), contents(tmp_path / "again")
     for files in (before, after):
@@ -95,7 +95,7 @@ def test_a_copy_of_a_copy_is_the_first_again(tmp_path) -> None:
 
 def test_the_bytes_do_not_depend_on_the_threads(sealed_store, tmp_path) -> None:
     for threads in (1, 2, 7):
-        recode(sealed_store, tmp_path / str(threads), Packing(chunk="cube"), threads=threads)
+        recode(sealed_store, tmp_path / str(threads), Packing(chunk="4,5,6"), threads=threads)
     assert contents(tmp_path / "1") == contents(tmp_path / "2") == contents(tmp_path / "7")
 
 

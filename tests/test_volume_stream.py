@@ -81,7 +81,7 @@ def test_only_the_chunks_of_the_patch_are_read(cohort, monkeypatch):
 
     def noted(self, shard, wanted):
         reads = open_(self, shard, wanted)
-        asked.extend(piece.number for read in reads for piece in read.pieces)
+        asked.extend(span for read in reads for span in read.ranges)
         return reads
 
     monkeypatch.setattr(Reader, "open", noted)
@@ -347,3 +347,20 @@ def test_no_thread_is_started_before_the_first_batch(cohort):
     before = threading.active_count()
     iter(VolumeStream(cohort, batch_size=1))
     assert threading.active_count() == before
+
+
+def test_the_first_batch_does_not_wait_for_the_plans_of_all(cohort, monkeypatch):
+    planned = []
+    orders_ = VolumeStream._orders
+
+    def noted(self, *given):
+        for make in orders_(self, *given):
+            planned.append(make)
+            yield make
+
+    monkeypatch.setattr(VolumeStream, "_orders", noted)
+    iterator = iter(VolumeStream(cohort, batch_size=1, threads=1))
+    next(iterator)
+    assert len(planned) == 3, "windows of 1 and 2, more than there are for one thread to do at once"
+    assert len(list(iterator)) == len(cohort) - 1
+    assert len(planned) == len(cohort)

@@ -19,7 +19,7 @@ from voxpress.store import Packing, recode
 def main(folder: Path) -> None:
     """Makes both stores."""
     make_format_1.main(folder / "format-2")
-    recode(folder / "format-2", folder / "format-2-lz4", Packing(codec="lz4", chunk="cube", shard_samples=3))
+    recode(folder / "format-2", folder / "format-2-lz4", Packing(codec="lz4", chunk="4,6,3", shard_samples=3))
 
 
 if __name__ == "__main__":

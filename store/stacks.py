@@ -1,0 +1,123 @@
+"""Inner chunks put on top of each other along x, the slowest axis: what a box takes of them is one part of an array.
+
+Pure functions on numbers. Chunks that are unpacked onto each other cost one copy, however many they are, and each copy
+lets go of the GIL and waits for it afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .plan import along
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .arrays import ArraySpec
+    from .plan import Slices
+
+__all__ = ["Columns", "Stack", "columns_of", "stacks_of"]
+
+
+class Columns(NamedTuple):
+    """The inner chunks that a box touches, those of one place in y and z after each other.
+
+    Attributes:
+        start, stop: voxels of the box along x.
+        first: number of the lowest chunks along x.
+        height: chunks of a column.
+        numbers: of all chunks, counted in C order of the sample; column by column, each from its lowest.
+        places: for each column its y and z, first in the chunks, then in the box.
+    """
+
+    start: int
+    stop: int
+    first: int
+    height: int
+    numbers: list[int]
+    places: list[tuple[slice, slice, slice, slice]]
+
+
+class Stack(NamedTuple):
+    """Chunks of a column that follow each other, and the part of a box that lies in them.
+
+    Attributes:
+        begin, end: of them in `Columns.numbers`.
+        inner: the part, in the chunks on top of each other.
+        outer: the part, in the box.
+    """
+
+    begin: int
+    end: int
+    inner: Slices
+    outer: Slices
+
+
+def columns_of(box: NDArray[np.int64] | None, spec: ArraySpec) -> Columns:
+    """The chunks that a box touches.
+
+    Args:
+        box: (3, 2) voxel ranges, ends excluded, inside the sample and not empty; None for the whole sample.
+        spec: of the array.
+    """
+    (x0, x1), ys, zs = ((0, size) for size in spec.shape) if box is None else box.tolist()
+    x, y, z = spec.chunk
+    z_chunks = spec.shape[2] // z
+    first, end, layer = x0 // x, -(-x1 // x), spec.shape[1] // y * z_chunks
+    numbers: list[int] = []
+    places: list[tuple[slice, slice, slice, slice]] = []
+    for j, in_y, to_y, _ in along(*ys, y):
+        for k, in_z, to_z, _ in along(*zs, z):
+            lowest = j * z_chunks + k
+            numbers += range(first * layer + lowest, end * layer + lowest, layer)
+            places.append((in_y, in_z, to_y, to_z))
+    return Columns(x0, x1, first, end - first, numbers, places)
+
+
+def stacks_of(columns: Columns, there: Sequence[bool], *, thickness: int, most: int) -> tuple[list[Stack], list[Stack]]:
+    """Split columns at chunks that are missing.
+
+    Args:
+        columns: of a box.
+        there: of each chunk, in the order of `Columns.numbers`, whether it is in the shard.
+        thickness: of a chunk along x, in voxels.
+        most: chunks of one stack.
+
+    Returns:
+        the stacks of chunks that are there, and those of chunks that are missing.
+    """
+    found: tuple[list[Stack], list[Stack]] = [], []
+    height = columns.height
+    whole = _part(columns, 0, height, thickness)
+    for place, (in_y, in_z, to_y, to_z) in enumerate(columns.places):
+        lowest = place * height
+        here = there[lowest : lowest + height]
+        if height <= most and all(here):
+            found[0].append(Stack(lowest, lowest + height, (whole[0], in_y, in_z), (whole[1], to_y, to_z)))
+            continue
+        for begin, end in _alike(here, most):
+            in_x, to_x = _part(columns, begin, end, thickness)
+            stack = Stack(lowest + begin, lowest + end, (in_x, in_y, in_z), (to_x, to_y, to_z))
+            found[not here[begin]].append(stack)
+    return found
+
+
+def _part(columns: Columns, begin: int, end: int, thickness: int) -> tuple[slice, slice]:
+    """What a box takes along x of some chunks of a column, in the chunks and in the box."""
+    corner = (columns.first + begin) * thickness
+    low, high = max(columns.start, corner), min(columns.stop, (columns.first + end) * thickness)
+    return slice(low - corner, high - corner), slice(low - columns.start, high - columns.start)
+
+
+def _alike(there: Sequence[bool], most: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of the longest runs of equal values, none of more than `most`."""
+    begin = 0
+    while begin < len(there):
+        end = begin + 1
+        while end < len(there) and there[end] == there[begin] and end - begin < most:
+            end += 1
+        yield begin, end
+        begin = end
