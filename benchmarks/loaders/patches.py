@@ -13,10 +13,13 @@ from documents import PERFORMANCE, machine, write_section
 from measuring import check_patches, measure
 from tables import Goal, Row, goals, readers_of, table_of
 
-OURS = ("slabs of 20, zstd", "slabs of 10, zstd", "cubes, zstd", "slabs of 80, lz4", "slabs of 20, lz4", "cubes, lz4")
-FORMATS = ("zstd", "zstd-slab10", "zstd-cube", "lz4", "lz4-slab20", "lz4-cube")
+OURS = ("slabs of 20, zstd", "slabs of 10, zstd", "bars, zstd", "cubes, zstd", "slabs of 80, lz4", "slabs of 20, lz4")
+FORMATS = ("zstd", "zstd-slab10", "zstd-bar", "zstd-cube", "lz4", "lz4-slab20")
 # slabs are what stores have unless asked otherwise: one store for volumes and patches
 ZSTD, LZ4 = ("voxpress, slabs of 20, zstd", 0), ("voxpress, slabs of 80, lz4", 0)
+# what `voxpress recode --codec zstd --chunk patch` makes
+BARS = ("voxpress, bars, zstd", 0)
+ZARR = ["zarr-python, bars", "zarr-python, cubes", "zarr-python, slabs of 20", "zarr-python, (80,112,80)"]
 
 
 def _rows(size: int) -> list[Row]:
@@ -31,10 +34,12 @@ def _rows(size: int) -> list[Row]:
             for name, form in zip(OURS, FORMATS, strict=True)
         ),
         ("TensorStore, slabs of 20", "tensorstore", of(peers.tensorstore), both, True),
+        ("TensorStore, bars, 8 reads ahead", "tensorstore-bar", of(peers.tensorstore_ahead), (0,), True),
         ("TensorStore, cubes", "tensorstore-cube", of(peers.tensorstore), both, True),
         ("TensorStore, cubes, 8 reads ahead", "tensorstore-cube", of(peers.tensorstore_ahead), (0,), True),
         ("zarr-python, (80,112,80)", "zarr", of(peers.zarr_python), both, True),
         ("zarr-python, slabs of 20", "zarr-slab", of(peers.zarr_python), both, True),
+        ("zarr-python, bars", "zarr-bar", of(peers.zarr_python), both, True),
         ("zarr-python, cubes", "zarr-cube", of(peers.zarr_python), both, True),
         ("zarrs, cubes", "zarr-cube", of(peers.zarrs), both, True),
         ("LitData raw", "litdata", of(peers.litdata), both, True),
@@ -52,13 +57,8 @@ def _rows(size: int) -> list[Row]:
 
 GOALS: list[Goal] = [
     ("≥ 10× MONAI nii.gz", ZSTD, ["MONAI nii.gz"], None, 10),
-    (
-        "≥ 5× zarr-python on its best chunks",
-        ZSTD,
-        ["zarr-python, cubes", "zarr-python, slabs of 20", "zarr-python, (80,112,80)"],
-        None,
-        5,
-    ),
+    ("≥ 5× zarr-python on its best chunks: slabs", ZSTD, ZARR, None, 5),
+    ("≥ 5× zarr-python on its best chunks: bars", BARS, ZARR, None, 5),
     ("≥ 2× WebDataset npy", ZSTD, ["WebDataset npy, cropped"], None, 2),
     ("lz4 ≥ 0.8 of LitData raw", LZ4, ["LitData raw"], None, 0.8),
 ]
@@ -77,9 +77,10 @@ def main() -> None:
     text = (
         f"Machine: {machine()}. Patches of {args.size}³ voxels, one a volume and epoch unless the row says otherwise, "
         f"of {args.volumes} volumes of 160×224×160 uint8, batches of 2, {args.rounds} rounds of about {args.seconds:g} "
-        "s in which the readers take turns, median; page cache warm, torch threads 1. Cubes are chunks of (40,56,40). "
+        "s in which the readers take turns, median; page cache warm, torch threads 1. Bars are chunks of (16,28,160), "
+        "cubes of (40,56,40). "
         "That the patches are boxes of the volumes was checked before they were timed.\n\n"
-        + table_of(rows, found, data, unit="patches/s", mine=[ZSTD, LZ4])
+        + table_of(rows, found, data, unit="patches/s", mine=[ZSTD, BARS, LZ4])
         + "\n\n"
         + goals(found, GOALS)
     )

@@ -33,6 +33,8 @@ ATTRS = {
 }
 AFFINE = ((1.0, 0.0, 0.0, -79.5), (0.0, 1.0, 0.0, -125.5), (0.0, 0.0, 1.0, -71.5), (0.0, 0.0, 0.0, 1.0))
 SLAB, THICK_SLAB, CUBE, LARGE_CUBE = (20, 224, 160), (80, 224, 160), (40, 56, 40), (80, 112, 80)
+# of `voxpress recode --chunk patch`
+BAR = (16, 28, 160)
 SHARD = 8
 
 
@@ -349,12 +351,14 @@ WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {
     "voxpress-lz4": _voxpress("lz4", THICK_SLAB),
     "voxpress-lz4-slab20": _voxpress("lz4", SLAB),
     "voxpress-zstd-slab10": _voxpress("zstd", (10, 224, 160)),
+    "voxpress-zstd-bar": _voxpress("zstd", BAR),
     "voxpress-zstd-cube": _voxpress("zstd", CUBE),
-    "voxpress-lz4-cube": _voxpress("lz4", CUBE),
     "zarr": _zarr(LARGE_CUBE),
     "zarr-slab": _zarr(SLAB),
+    "zarr-bar": _zarr(BAR),
     "zarr-cube": _zarr(CUBE),
     "tensorstore": _tensorstore(SLAB),
+    "tensorstore-bar": _tensorstore(BAR),
     "tensorstore-cube": _tensorstore(CUBE),
     "nifti": _nifti,
     "webdataset-npy": _webdataset("npy"),

@@ -83,10 +83,10 @@ def _recode(commands: Commands) -> None:
     codec = "lz4 decodes fastest (default), zstd is smallest, none leaves out compression"
     parser.add_argument("--codec", choices=("lz4", "zstd", "none"), default="lz4", help=codec)
     chunk = (
-        "slab (default) for volumes and most patches, cube for small patches of zstd, same as the source has it, or "
+        "slab (default) for volumes, and for patches of lz4; patch for patches of zstd; same as the source has it, or "
         "voxels such as 10,224,160"
     )
-    parser.add_argument("--chunk", default="slab", metavar="slab|cube|same|X,Y,Z", help=chunk)
+    parser.add_argument("--chunk", default="slab", metavar="slab|patch|same|X,Y,Z", help=chunk)
     shard = "samples in one file; by default as the source has it"
     parser.add_argument("--shard-samples", type=positive, metavar="N", help=shard)
     parser.add_argument("--where", metavar="EXPR", help="copy only samples for which this is true")
