@@ -1,4 +1,4 @@
-"""Random patches, one a volume, in batches of two, voxpress beside its peers.
+"""Random patches, one a volume, voxpress beside its peers; in batches of two, or of VOXPRESS_BENCH_BATCH.
 
 python benchmarks/loaders/patches.py [--data DIR] [--volumes 64] [--size 96] [--rounds 5] [--seconds 1] [--write]
 """
@@ -70,23 +70,23 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96, help="voxels along each axis of a patch")
     args = parser.parse_args()
     data = Data(args.data, args.volumes)
-    rows = _rows(args.size)
-    found = measure(
-        readers_of(rows, only=args.only), data, rounds=args.rounds, seconds=args.seconds, check=check_patches
-    )
+    rows = [row for row in _rows(args.size) if not args.only or any(part in row[0] for part in args.only)]
+    found = measure(readers_of(rows, only=[]), data, rounds=args.rounds, seconds=args.seconds, check=check_patches)
+    asked = [goal for goal in GOALS if any(name in goal[2] for name, _ in found)]
     text = (
         f"Machine: {machine()}. Patches of {args.size}³ voxels, one a volume and epoch unless the row says otherwise, "
-        f"of {args.volumes} volumes of 160×224×160 uint8, batches of 2, {args.rounds} rounds of about {args.seconds:g} "
-        "s in which the readers take turns, median; page cache warm, torch threads 1. Bars are chunks of (16,28,160), "
-        "cubes of (40,56,40). "
-        "That the patches are boxes of the volumes was checked before they were timed.\n\n"
+        f"of {args.volumes} volumes of 160×224×160 uint8, batches of {peers.BATCH}, {args.rounds} rounds of about "
+        f"{args.seconds:g} s in which the readers take turns, median; page cache warm, torch threads 1. Bars are "
+        "chunks of (16,28,160), cubes of (40,56,40). That the patches are boxes of the volumes was checked before they "
+        "were timed.\n\n"
         + table_of(rows, found, data, unit="patches/s", mine=[ZSTD, BARS, LZ4])
         + "\n\n"
-        + goals(found, GOALS)
+        + goals(found, asked)
     )
     print(text)
     if args.write:
-        write_section(PERFORMANCE, f"loaders-patches-{args.size}", text)
+        section = f"loaders-patches-{args.size}" + (f"-of-{peers.BATCH}" if peers.BATCH != 2 else "")
+        write_section(PERFORMANCE, section, text)
 
 
 if __name__ == "__main__":

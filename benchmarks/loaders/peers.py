@@ -7,6 +7,7 @@ random patches, one a volume. All imports happen in the process of the reader.
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from collections import deque
 from functools import partial
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     Get = Callable[[int, tuple[slice, slice, slice]], np.ndarray]
     """Voxels of a box of one volume, fresh memory."""
 
-BATCH = 2
+# read in processes of their own, which inherit it
+BATCH = int(os.environ.get("VOXPRESS_BENCH_BATCH", "2"))
 _WHOLE = (slice(None),) * 3
 
 

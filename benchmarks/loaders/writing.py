@@ -101,9 +101,9 @@ def main() -> None:
     text = (
         f"Machine: {machine()}. Up to {args.volumes} volumes of 160×224×160 uint8 from memory, shards of 8, "
         f"{args.rounds} rounds of about {args.seconds:g} s in which the writers take turns, median. voxpress packs in "
-        "one thread a core and one more, flushes every file to the disk (fsync), hashes every volume and file "
-        "(sha256), finds the box of what is not zero, and writes table and manifest; the others do none of it. zstd is "
-        "level 1.\n\n"
+        "one thread a core and writes in one more, flushes every file to the disk (fsync), hashes every volume and "
+        "file (sha256), finds the box of what is not zero, and writes table and manifest; the others do none of it. "
+        "zstd is level 1.\n\n"
         + table(["format", "volumes/s", "MB a volume", "voxpress zstd ÷ it"], rows)
         + "\n\n"
         + table(["asked", "of", "times as fast", "reached"], asked)
