@@ -18,7 +18,7 @@ from .tensors import Conversion, conversion
 from .values import Values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -170,29 +170,30 @@ class ItemMaker:
         shared = self._shared_metas.get((key, len(boxes)))
         if shared is None:
             collated = default_collate([self._meta(spec, whole, "")] * len(boxes))  # type: ignore[no-untyped-call]
-            shared = {name: _arrays(value) for name, value in collated.items() if name not in _OF_EACH_ITEM}
+            shared = {name: _mapped(_array, value) for name, value in collated.items() if name not in _OF_EACH_ITEM}
             self._shared_metas[key, len(boxes)] = shared
         starts = np.array([(0, 0, 0) if box is None else box[:, 0] for box in boxes])
         affines = shifted_affines(whole, starts)
         own = (torch.from_numpy(affines), torch.from_numpy(affines.copy()), list(sample_ids), list(sample_ids))
-        return {**dict(zip(_OF_EACH_ITEM, own, strict=True)), **_tensors(shared)}
+        return {**dict(zip(_OF_EACH_ITEM, own, strict=True)), **_mapped(_copied_tensor, shared)}
 
 
-def _arrays(value: Any) -> Any:
-    """The same with arrays for tensors: each call of torch lets go of the GIL for a moment, which threads wait for."""
+def _mapped(leaf: Callable[[Any], Any], value: Any) -> Any:
+    """The same dictionaries and lists, with what a function makes of all else in them."""
     if isinstance(value, dict):
-        return {key: _arrays(part) for key, part in value.items()}
+        return {key: _mapped(leaf, part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_arrays(part) for part in value]
+        return [_mapped(leaf, part) for part in value]
+    return leaf(value)
+
+
+def _array(value: Any) -> Any:
+    """An array for a tensor: each call of torch lets go of the GIL for a moment, which threads wait for."""
     return value.numpy() if isinstance(value, torch.Tensor) else value
 
 
-def _tensors(value: Any) -> Any:
-    """What `_arrays` was made of, copied."""
-    if isinstance(value, dict):
-        return {key: _tensors(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_tensors(part) for part in value]
+def _copied_tensor(value: Any) -> Any:
+    """What `_array` was given, copied."""
     return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
 
 

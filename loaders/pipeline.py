@@ -133,7 +133,7 @@ class _Line:
         self._reader = reader
         self._ahead = ahead
         self._pool = ThreadPoolExecutor(ahead.threads, thread_name_prefix="voxpress")
-        self._busy: dict[int, tuple[float, str]] = {}
+        self._busy: dict[int, tuple[float, str | Read | FrameRead]] = {}
 
     def start(self, window: Sequence[_Pending]) -> None:
         if self._reader.source.remote:
@@ -156,15 +156,17 @@ class _Line:
 
     def _where(self) -> str:
         now = time.monotonic()
-        busy = sorted(self._busy.values())
-        doing = "; ".join(f"{what} for {now - since:.0f} s" for since, what in busy[:4])
+        busy = sorted(self._busy.values(), key=lambda each: each[0])
+        doing = "; ".join(f"{_told(what)} for {now - since:.0f} s" for since, what in busy[:4])
         return (
             f"its threads are busy with: {doing}"
             if doing
             else "its threads wait for work, which is a fault of voxpress"
         )
 
-    def _submit(self, waiting: Sequence[_Pending], what: str, task: Callable[..., None], *arguments: Any) -> None:
+    def _submit(
+        self, waiting: Sequence[_Pending], what: str | Read | FrameRead, task: Callable[..., None], *arguments: Any
+    ) -> None:
         """Run a task in a thread; an error goes to those who wait for it."""
 
         def guarded() -> None:
@@ -197,7 +199,7 @@ class _Line:
         me = threading.get_ident()
         for wanted in portion:
             for read in self._reader.open(self._reader.shard_of(wanted.path, wanted.slot), [wanted]):
-                self._busy[me] = time.monotonic(), _told(read)
+                self._busy[me] = time.monotonic(), read
                 read.run()
         self._one_less(pending)
 
@@ -224,9 +226,9 @@ class _Line:
             self._one_less(pending)
         # requests wait for their answers in threads of their own
         for read in reads[1:]:
-            self._submit([*read.tickets], _told(read), self._run, read)
+            self._submit([*read.tickets], read, self._run, read)
         for read in reads[:1]:
-            self._busy[threading.get_ident()] = time.monotonic(), _told(read)
+            self._busy[threading.get_ident()] = time.monotonic(), read
             try:
                 self._run(read)
             except BaseException as error:  # noqa: BLE001 - raised again where a batch of this read is asked for
@@ -270,5 +272,5 @@ def _portions(wanted: Sequence[Wanted]) -> list[list[Wanted]]:
     return portions
 
 
-def _told(read: Read | FrameRead) -> str:
-    return f"reading {read.shard}, bytes {read.start} to {read.stop}"
+def _told(what: str | Read | FrameRead) -> str:
+    return what if isinstance(what, str) else f"reading {what.shard}, bytes {what.start} to {what.stop}"

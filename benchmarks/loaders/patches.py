@@ -11,7 +11,7 @@ import peers
 from data import Data, arguments
 from documents import PERFORMANCE, machine, write_section
 from measuring import check_patches, measure
-from tables import Goal, Row, goals, readers_of, table_of
+from tables import Goal, Row, goals, readers_of, rows_of, table_of
 
 OURS = ("slabs of 20, zstd", "slabs of 10, zstd", "bars, zstd", "cubes, zstd", "slabs of 80, lz4", "slabs of 20, lz4")
 FORMATS = ("zstd", "zstd-slab10", "zstd-bar", "zstd-cube", "lz4", "lz4-slab20")
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96, help="voxels along each axis of a patch")
     args = parser.parse_args()
     data = Data(args.data, args.volumes)
-    rows = [row for row in _rows(args.size) if not args.only or any(part in row[0] for part in args.only)]
+    rows = rows_of(_rows(args.size), only=args.only)
     found = measure(readers_of(rows, only=[]), data, rounds=args.rounds, seconds=args.seconds, check=check_patches)
     asked = [goal for goal in GOALS if any(name in goal[2] for name, _ in found)]
     text = (

@@ -11,7 +11,7 @@ from measuring import Found, Reader, number, ratio
 if TYPE_CHECKING:
     from data import Data
 
-__all__ = ["Goal", "Row", "goals", "readers_of", "table_of"]
+__all__ = ["Goal", "Row", "goals", "readers_of", "rows_of", "table_of"]
 
 Row = tuple[str, str, Any, tuple[int, ...], bool]
 """Name, format, maker that takes `workers` if it has more than 0 of them, workers, whether with many volumes too."""
@@ -26,10 +26,15 @@ def readers_of(rows: list[Row], *, only: list[str], many: bool = False) -> list[
 
     return [
         Reader(name, form, partial(maker, workers=w) if len(workers) > 1 or w else maker, w)
-        for name, form, maker, workers, with_many in rows
+        for name, form, maker, workers, with_many in rows_of(rows, only=only)
         for w in workers
-        if (with_many or not many) and (not only or any(part in name for part in only))
+        if with_many or not many
     ]
+
+
+def rows_of(rows: list[Row], *, only: list[str]) -> list[Row]:
+    """The rows that are asked for by parts of their names; all, if nothing is."""
+    return [row for row in rows if not only or any(part in row[0] for part in only)]
 
 
 def table_of(rows: list[Row], found: Results, data: Data, *, unit: str, mine: list[tuple[str, int]]) -> str:
