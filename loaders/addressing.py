@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from .dealing import places_of
-from .random_words import AUGMENTATION, random_words
+from .random_words import AUGMENTATION, PATCH, first_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from ..store.arrays import Box
     from .dealing import Dealing
     from .items import ItemMaker
     from .order import Order
@@ -28,19 +29,18 @@ _BLOCK: Final = 1024
 """Places of the order that are looked up at once: one by one costs ten times as much."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addressed:
+class Addressed(NamedTuple):
     """An item and what its randomness depends on.
 
     Attributes:
         row: of the cohort.
-        box: (3, 2) voxels; None for the whole volume.
+        box: voxels; None for the whole volume.
         seed: of the random transform.
         padding: the item only fills a batch up.
     """
 
     row: int
-    box: NDArray[np.int64] | None
+    box: Box | None
     seed: int
     padding: bool
 
@@ -109,27 +109,26 @@ class Addressing:
             dealt = dealing.dealt(steps[first : first + block], self.rank)
             places, numbers = places_of(np.concatenate([items for items, _ in dealt]), self.patches_per_volume)
             rows = self.order.rows(places, seed=self.seed, epoch=epoch)
+            indices = self.maker.indices[rows]
+            draw = partial(first_words, seed=self.seed, epoch=epoch, indices=indices, numbers=numbers)
+            words = None if self.placement is None else draw(purpose=PATCH)
+            random = draw(purpose=AUGMENTATION)[:, 0] % 2**32 if seeds else np.zeros_like(rows)
             start = 0
             for items, padding in dealt:
                 part = slice(start, start + len(items))
                 start += len(items)
-                yield int(places[part][-1]), partial(self._items, epoch, rows[part], numbers[part], padding, seeds)
+                own = None if words is None else words[part]
+                yield int(places[part][-1]), partial(self._items, rows[part], own, random[part], padding)
 
     def _items(
         self,
-        epoch: int,
         rows: NDArray[np.int64],
-        numbers: NDArray[np.int64],
+        words: NDArray[np.uint64] | None,
+        seeds: NDArray[np.integer[Any]],
         padding: NDArray[np.bool_],
-        seeds: bool,  # noqa: FBT001 - handed on by `partial`
     ) -> list[Addressed]:
-        return [
-            Addressed(row=row, padding=is_padding, **self._random(row, number, epoch, seeds=seeds))
-            for row, number, is_padding in zip(rows.tolist(), numbers.tolist(), padding.tolist(), strict=True)
-        ]
-
-    def _random(self, row: int, number: int, epoch: int, *, seeds: bool) -> dict[str, Any]:
-        address = {"seed": self.seed, "epoch": epoch, "index": int(self.maker.indices[row]), "number": number}
-        box = None if self.placement is None else np.array(self.placement.box(row, **address))
-        seed = int(random_words(purpose=AUGMENTATION, count=1, **address)[0]) % 2**32 if seeds else 0
-        return {"box": box, "seed": seed}
+        numbers = rows.tolist()
+        boxes: Sequence[Box | None] = [None] * len(numbers)
+        if self.placement is not None and words is not None:
+            boxes = [*map(self.placement.box, numbers, words.tolist())]
+        return [*map(Addressed, numbers, boxes, seeds.tolist(), padding.tolist())]

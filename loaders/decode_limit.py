@@ -14,7 +14,7 @@ from ..store.layout import array_path
 from ..store.reader import Wanted
 from ..store.threads import available_cpus
 from ..store.timed import TimedStore
-from .patches import Uniform
+from .patches import random_box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,14 +75,11 @@ def _packed(cohort: Cohort, keys: Sequence[str], patch: tuple[int, int, int] | N
     """Bytes of the chunks of some items, evenly spread over the cohort."""
     assert isinstance(cohort.store, TimedStore)
     reader, where = cohort.store.reader, cohort.locations
-    placement = None
-    if patch is not None:
-        placement = Uniform().placement(cohort.specs[keys[0]].shape, patch, cohort.specs, cohort.columns(("index",)))
     items: list[Packed] = []
     size = 0
     count = min(len(cohort), _MOST_ITEMS)
     for row in np.unique(np.linspace(0, len(cohort) - 1, count).astype(int)).tolist():
-        box = None if placement is None else np.array(placement.box(row, seed=0, epoch=0, index=row))
+        box = None if patch is None else random_box(cohort.specs[keys[0]].shape, patch, seed=0, epoch=0, index=row)
         item: Packed = []
         for key in keys:
             path, spec = array_path(where.splits[where.split[row]], key), cohort.specs[key]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..store.arrays import ArraySpec
+    from ..store.arrays import ArraySpec, Box
     from ..store.cohort import Cohort
     from ..store.opened import Locations
     from .patches import Placement, Sampling
@@ -61,7 +61,9 @@ class ItemMaker:
     dtype: torch.dtype | None
     patch: tuple[int, int, int] | None
     conversions: Mapping[str, Conversion] = field(init=False, repr=False)
-    _shared_metas: dict[tuple[str, int], dict[str, Any]] = field(init=False, repr=False, default_factory=dict)
+    _shared_metas: dict[tuple[str, int], list[tuple[str, Callable[[], Any]]]] = field(
+        init=False, repr=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         check_keys(self.keys, self.cohort)
@@ -122,12 +124,12 @@ class ItemMaker:
         table = self.cohort.columns(sampling.columns(specs) or ("index",))
         return sampling.placement(self.shape, self.patch, specs, table)
 
-    def item(self, row: int, box: NDArray[np.int64] | None, voxels: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    def item(self, row: int, box: Box | None, voxels: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         """One item.
 
         Args:
             row: of the cohort.
-            box: (3, 2) the voxels that it holds; None for the whole volume. The affine moves with it.
+            box: the voxels that it holds; None for the whole volume. The affine moves with it.
             voxels: key → (1, x, y, z).
 
         Returns:
@@ -135,12 +137,12 @@ class ItemMaker:
         """
         item = self.values.row(row)
         for key, spec in self.specs.items():
-            affine = shifted_affine(np.asarray(spec.affine), _ends(box))
+            affine = shifted_affine(np.asarray(spec.affine), box)
             item[key] = MetaTensor(voxels[key], meta=self._meta(spec, affine, item["sample_id"]))
         return item
 
     def batch(
-        self, rows: NDArray[np.int64], boxes: Sequence[NDArray[np.int64] | None], voxels: Mapping[str, torch.Tensor]
+        self, rows: NDArray[np.int64], boxes: Sequence[Box | None], voxels: Mapping[str, torch.Tensor]
     ) -> dict[str, Any]:
         """Items as one batch, as `monai.data.utils.list_data_collate` would make it of them.
 
@@ -163,48 +165,40 @@ class ItemMaker:
         return _meta(spec, affine, sample_id, synthetic=self.cohort.manifest.synthetic)
 
     def _metas(
-        self, key: str, spec: ArraySpec, boxes: Sequence[NDArray[np.int64] | None], sample_ids: Sequence[str]
+        self, key: str, spec: ArraySpec, boxes: Sequence[Box | None], sample_ids: Sequence[str]
     ) -> dict[str, Any]:
         """What collating the metadata of the items gives; what they share is collated once."""
         whole = np.asarray(spec.affine)
         shared = self._shared_metas.get((key, len(boxes)))
         if shared is None:
             collated = default_collate([self._meta(spec, whole, "")] * len(boxes))  # type: ignore[no-untyped-call]
-            shared = {name: _mapped(_array, value) for name, value in collated.items() if name not in _OF_EACH_ITEM}
+            shared = [(name, _maker(value)) for name, value in collated.items() if name not in _OF_EACH_ITEM]
             self._shared_metas[key, len(boxes)] = shared
-        starts = np.array([(0, 0, 0) if box is None else box[:, 0] for box in boxes])
+        starts = np.array([(0, 0, 0) if box is None else [start for start, _ in box] for box in boxes])
         affines = shifted_affines(whole, starts)
         own = (torch.from_numpy(affines), torch.from_numpy(affines.copy()), list(sample_ids), list(sample_ids))
-        return {**dict(zip(_OF_EACH_ITEM, own, strict=True)), **_mapped(_copied_tensor, shared)}
+        return {**dict(zip(_OF_EACH_ITEM, own, strict=True)), **{name: make() for name, make in shared}}
 
 
-def _mapped(leaf: Callable[[Any], Any], value: Any) -> Any:
-    """The same dictionaries and lists, with what a function makes of all else in them."""
+def _maker(value: Any) -> Callable[[], Any]:
+    """What gives copies of a value: of tensors, and of dictionaries and lists of them."""
     if isinstance(value, dict):
-        return {key: _mapped(leaf, part) for key, part in value.items()}
+        parts = {key: _maker(part) for key, part in value.items()}
+        return lambda: {key: make() for key, make in parts.items()}
     if isinstance(value, list):
-        return [_mapped(leaf, part) for part in value]
-    return leaf(value)
-
-
-def _array(value: Any) -> Any:
-    """An array for a tensor: each call of torch lets go of the GIL for a moment, which threads wait for."""
-    return value.numpy() if isinstance(value, torch.Tensor) else value
-
-
-def _copied_tensor(value: Any) -> Any:
-    """What `_array` was given, copied."""
-    return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+        makers = [_maker(part) for part in value]
+        return lambda: [make() for make in makers]
+    if isinstance(value, torch.Tensor):
+        # an array: each call of torch lets go of the GIL for a moment, which threads wait for
+        array = value.numpy()
+        return lambda: torch.from_numpy(array.copy())
+    return lambda: value
 
 
 def _remade(
     cohort: Cohort, keys: tuple[str, ...], dtype: torch.dtype | None, patch: tuple[int, int, int] | None
 ) -> ItemMaker:
     return ItemMaker(cohort=cohort, keys=keys, dtype=dtype, patch=patch)
-
-
-def _ends(box: NDArray[np.int64] | None) -> Any:
-    return None if box is None else box.tolist()
 
 
 def _meta(spec: ArraySpec, affine: NDArray[np.float64], sample_id: str, *, synthetic: bool) -> dict[str, Any]:

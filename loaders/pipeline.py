@@ -73,7 +73,7 @@ def run(reader: Reader, orders: Iterator[Callable[[], Order]], ahead: Ahead) -> 
     # over a network requests that wait for their answers need no GIL
     enough = ahead.batches if reader.source.remote else 2 * ahead.threads
     waiting: deque[_Pending] = deque()
-    more, size = True, 1
+    more, first, size = True, True, 1
     try:
         while True:
             # In windows rather than one by one, so that neighbours in a file are read together; the first ones are
@@ -82,6 +82,9 @@ def run(reader: Reader, orders: Iterator[Callable[[], Order]], ahead: Ahead) -> 
                 room = min(size, ahead.batches - len(waiting))
                 window = [_Pending(make) for _, make in zip(range(room), orders, strict=False)]
                 more, size = len(window) == room, min(2 * size, max(1, ahead.batches // 2))
+                for pending in (window[:1] if first else []) + (window[-1:] if not more else []):
+                    pending.is_shared = True
+                first = False
                 waiting.extend(window)
                 line.start(window)
                 # The rest once the first is handed out: until then this thread would keep the others from the GIL.
@@ -96,9 +99,14 @@ def run(reader: Reader, orders: Iterator[Callable[[], Order]], ahead: Ahead) -> 
 
 @dataclass(slots=True, eq=False)
 class _Pending:
-    """A batch on its way, and how many tasks it still waits for."""
+    """A batch on its way, and how many tasks it still waits for.
+
+    Attributes:
+        is_shared: all threads make it, as they do with the first batch and the last, when they have nothing else to do.
+    """
 
     make: Callable[[], Order]
+    is_shared: bool = False
     order: Order | None = None
     outstanding: int = 0
     batch: Any = None
@@ -141,7 +149,10 @@ class _Line:
             return
         # sharing a read between batches gains nothing on a disk; one task a batch keeps the threads from each other
         for pending in window:
-            self._submit([pending], "plan", self._here, pending)
+            if pending.is_shared:
+                self._guarded([pending], "plan", self._spread, pending)
+            else:
+                self._submit([pending], "plan", self._here, pending)
 
     def result(self, pending: _Pending) -> Any:
         if not pending.done.wait(self._ahead.timeout_s):
@@ -168,32 +179,42 @@ class _Line:
         self, waiting: Sequence[_Pending], what: str | Read | FrameRead, task: Callable[..., None], *arguments: Any
     ) -> None:
         """Run a task in a thread; an error goes to those who wait for it."""
-
-        def guarded() -> None:
-            me = threading.get_ident()
-            self._busy[me] = time.monotonic(), what
-            try:
-                task(*arguments)
-            except BaseException as error:  # noqa: BLE001 - raised again where the batch is asked for
-                for pending in waiting:
-                    pending.fail(error)
-            finally:
-                self._busy.pop(me, None)
-
         try:
-            self._pool.submit(guarded)
+            self._pool.submit(self._guarded, waiting, what, task, *arguments)
         except RuntimeError:
             # the iterator was closed meanwhile, so nobody waits
             return
 
+    def _guarded(
+        self, waiting: Sequence[_Pending], what: str | Read | FrameRead, task: Callable[..., None], *arguments: Any
+    ) -> None:
+        me = threading.get_ident()
+        self._busy[me] = time.monotonic(), what
+        try:
+            task(*arguments)
+        except BaseException as error:  # noqa: BLE001 - raised again where the batch is asked for
+            for pending in waiting:
+                pending.fail(error)
+        finally:
+            self._busy.pop(me, None)
+
     def _here(self, pending: _Pending) -> None:
         """Make a batch from files of this machine, in this thread unless it is large."""
-        pending.order = pending.make()
-        portions = _portions(pending.order.wanted)
-        pending.add(len(portions))
-        for portion in portions[1:]:
+        first, *others = self._portions(pending, _PORTION_BYTES)
+        for portion in others:
             self._submit([pending], "plan", self._portion, pending, portion)
-        self._portion(pending, portions[0])
+        self._portion(pending, first)
+
+    def _spread(self, pending: _Pending) -> None:
+        """Have a batch made by all threads."""
+        for portion in self._portions(pending, 0):
+            self._submit([pending], "plan", self._portion, pending, portion)
+
+    def _portions(self, pending: _Pending, most_bytes: int) -> list[list[Wanted]]:
+        pending.order = pending.make()
+        portions = _portions(pending.order.wanted, most_bytes)
+        pending.add(len(portions))
+        return portions
 
     def _portion(self, pending: _Pending, portion: Sequence[Wanted]) -> None:
         me = threading.get_ident()
@@ -259,12 +280,12 @@ class _Line:
             pending.finish()
 
 
-def _portions(wanted: Sequence[Wanted]) -> list[list[Wanted]]:
-    """The boxes of a batch in shares that different threads may read."""
+def _portions(wanted: Sequence[Wanted], most_bytes: int) -> list[list[Wanted]]:
+    """The boxes of a batch in portions that different threads may read, of one box at least."""
     portions: list[list[Wanted]] = [[]]
     size = 0
     for one in wanted:
-        if portions[-1] and size + one.target.nbytes > _PORTION_BYTES:
+        if portions[-1] and size + one.target.nbytes > most_bytes:
             portions.append([])
             size = 0
         portions[-1].append(one)

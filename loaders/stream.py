@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 
 __all__ = ["VolumeStream"]
 
-PREFETCH_BYTES: Final = {"local": 256 * 2**20, "remote": 256 * 2**20}
+PREFETCH_BYTES: Final = 256 * 2**20
 """Decoded bytes of batches that are ahead: locally so many that threads do not run dry while the consumer waits for the
 GIL, over a network many requests."""
 TIMEOUT_S: Final = 300.0
 _REMOTE_THREADS: Final = 16
 """Requests that are under way at once, at 20 ms each 800 a second."""
 _MOST_AHEAD: Final = 256
+_MOST_AHEAD_LOCALLY: Final = 32
+"""Batches, or four a thread. Each that waits is many objects, which Python's collector looks through again and again:
+with 256 small ones it took a twentieth of the time, and with 32 nothing (docs/performance.md)."""
 _FEW_THREADS: Final = 4
 _BYTES_A_THREAD: Final = 4 * 2**20
 """Of a batch, decoded: of smaller shares more threads gain little, and hold up the loop that trains
@@ -278,9 +281,9 @@ class VolumeStream(IterableDataset[Any]):
             threads = available_cpus() if get_worker_info() is None else 1
             if self.transform is None:
                 threads = min(threads, max(_FEW_THREADS, batch_bytes // _BYTES_A_THREAD))
-        budget = self._prefetch_bytes or PREFETCH_BYTES["remote" if remote else "local"]
-        batches = budget // (workers * batch_bytes)
-        return Ahead(threads=threads, batches=min(max(2, batches), _MOST_AHEAD), timeout_s=self._timeout_s)
+        batches = (self._prefetch_bytes or PREFETCH_BYTES) // (workers * batch_bytes)
+        most = _MOST_AHEAD if remote else max(_MOST_AHEAD_LOCALLY, 4 * threads)
+        return Ahead(threads=threads, batches=min(max(2, batches), most), timeout_s=self._timeout_s)
 
     def _orders(
         self, dealing: Dealing, steps: Sequence[int], epoch: int, fetcher: ShardFetcher | None

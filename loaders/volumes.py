@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch.utils.data import Dataset
 
 from .items import IMAGE_DTYPE, KEYS, ItemMaker
-from .patches import Sampling, Uniform
+from .patches import Placement, Sampling, Uniform
 from .progress import Progress
+from .random_words import PATCH, WORDS, random_words
 from .tensors import to_tensor
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ..store.arrays import Box
     from ..store.cohort import Cohort
 
 __all__ = ["VolumeDataset"]
@@ -60,7 +61,7 @@ class VolumeDataset(Dataset[Any]):
     ) -> None:
         self._maker = ItemMaker(cohort=cohort, keys=tuple(keys), dtype=dtype, patch=patch)
         self._sampling = sampling or Uniform()
-        self._placement: Any = None
+        self._placement: Placement | None = None
         self._seed = seed
         self._progress = Progress()
         self.transform = transform
@@ -80,7 +81,7 @@ class VolumeDataset(Dataset[Any]):
             key: to_tensor(cohort.read(row, key, box), cohort.specs[key], self._maker.dtype)[None]
             for key in self._maker.keys
         }
-        item = self._maker.item(row, None if box is None else np.array(box), voxels)
+        item = self._maker.item(row, box, voxels)
         return item if self.transform is None else self.transform(item)
 
     def _checked(self, position: int) -> int:
@@ -89,10 +90,10 @@ class VolumeDataset(Dataset[Any]):
             raise IndexError(msg)
         return position % len(self)
 
-    def _box(self, row: int) -> Any:
-        if self._maker.patch is None:
-            return None
+    def _box(self, row: int) -> Box | None:
         if self._placement is None:
             self._placement = self._maker.placement(self._sampling)
-        index = int(self._maker.indices[row])
-        return self._placement.box(row, seed=self._seed, epoch=self._progress.epoch, index=index)
+        if self._placement is None:
+            return None
+        address = {"seed": self._seed, "epoch": self._progress.epoch, "index": int(self._maker.indices[row])}
+        return self._placement.box(row, random_words(**address, purpose=PATCH, count=WORDS).tolist())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from .box_copy import copy_box
 from .frames import MOST_FRAMES, MOST_PLAIN_BYTES
 from .stacks import columns_of, stacks_of
 
@@ -77,7 +78,7 @@ class FrameRead:
     def put(self, chunks: NDArray[Any]) -> None:
         """Put unpacked chunks, (n, x, y, z) in the order of `ranges`, into the target."""
         _, _, y, z = chunks.shape
-        fill = self.wanted.fill or np.copyto
+        fill = self.wanted.fill or copy_box
         at = 0
         for stack, target in zip(self.stacks, self.targets(), strict=True):
             end = at + stack.end - stack.begin

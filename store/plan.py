@@ -46,15 +46,15 @@ class Coalescing:
     max_read_bytes: int
 
 
-def parts_of(box: NDArray[np.int64] | None, spec: ArraySpec) -> Parts:
+def parts_of(box: Box | None, spec: ArraySpec) -> Parts:
     """Split a box at the borders of inner chunks.
 
     Args:
-        box: (3, 2) voxel ranges, ends excluded, inside the sample and not empty; None for the whole sample.
+        box: inside the sample and not empty; None for the whole sample.
         spec: of the array.
     """
     ranges = checked_box(None, spec.shape) if box is None else box
-    xs, ys, zs = (along(start, stop, size) for (start, stop), size in zip(ranges.tolist(), spec.chunk, strict=True))
+    xs, ys, zs = (along(start, stop, size) for (start, stop), size in zip(ranges, spec.chunk, strict=True))
     _, y_chunks, z_chunks = spec.grid
     numbers: list[int] = []
     slices: list[tuple[Slices | None, Slices]] = []
@@ -67,14 +67,15 @@ def parts_of(box: NDArray[np.int64] | None, spec: ArraySpec) -> Parts:
     return Parts(numbers=np.array(numbers), slices=slices)
 
 
-def checked_box(box: Box | None, shape: tuple[int, int, int]) -> NDArray[np.int64]:
-    """A box as (3, 2) numbers; None is the whole sample.
+def checked_box(box: Box | None, shape: tuple[int, int, int]) -> Box:
+    """A box as plain integers; None is the whole sample.
 
     Raises:
         IndexError: it is empty or leaves the sample.
     """
     if box is None:
-        return np.array([(0, size) for size in shape])
+        x, y, z = ((0, size) for size in shape)
+        return x, y, z
     if len(box) != 3 or any(len(ends) != 2 for ends in box):
         msg = f"box must be ((x0, x1), (y0, y1), (z0, z1)), got {box}"
         raise IndexError(msg)
@@ -82,7 +83,8 @@ def checked_box(box: Box | None, shape: tuple[int, int, int]) -> NDArray[np.int6
         if not 0 <= start < stop <= size:
             msg = f"box must lie in the sample, of shape {shape}; along {axis} it is {start} to {stop}"
             raise IndexError(msg)
-    return np.array(box, dtype=np.int64)
+    x, y, z = ((int(start), int(stop)) for start, stop in box)
+    return x, y, z
 
 
 def coalesce(ranges: Sequence[tuple[int, int, int]], rule: Coalescing) -> list[list[int]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..errors import CorruptError
+from .box_copy import copy_box
 from .chunk_access import ChunkAccess
 from .codec_chain import has_checksum
 from .codecs import check_crc
@@ -54,7 +55,7 @@ class Wanted:
     Attributes:
         path: folder of the array, a key of `Manifest.arrays`.
         slot: of the sample in the array.
-        box: (3, 2) voxel ranges, ends excluded, inside the sample; None for all of it.
+        box: inside the sample and not empty; None for all of it.
         target: of the box's shape.
         fill: how stored voxels get into the target; None where it has the stored dtype.
         ticket: whatever the caller tells its boxes apart by.
@@ -62,7 +63,7 @@ class Wanted:
 
     path: str
     slot: int
-    box: NDArray[np.int64] | None
+    box: Box | None
     target: NDArray[Any]
     fill: Fill | None = None
     ticket: Any = None
@@ -179,7 +180,7 @@ class Reader:
         """
         spec = self._manifest.arrays[path]
         ranges = checked_box(box, spec.shape)
-        target: NDArray[Any] = np.empty(ranges[:, 1] - ranges[:, 0], spec.numpy_dtype)
+        target: NDArray[Any] = np.empty([stop - start for start, stop in ranges], spec.numpy_dtype)
         wanted = Wanted(path=path, slot=slot, box=None if box is None else ranges, target=target)
         for read in self.open(self.shard_of(path, slot), [wanted]):
             read.run()
@@ -379,4 +380,4 @@ class Reader:
 
 def _fill_from(piece: _Piece, chunk: NDArray[Any]) -> None:
     assert piece.target is not None
-    (piece.fill or np.copyto)(piece.target, chunk if piece.inner is None else chunk[piece.inner])
+    (piece.fill or copy_box)(piece.target, chunk if piece.inner is None else chunk[piece.inner])

@@ -13,10 +13,7 @@ from .plan import along
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from .arrays import ArraySpec
+    from .arrays import ArraySpec, Box
     from .plan import Slices
 
 __all__ = ["Columns", "Stack", "columns_of", "stacks_of"]
@@ -56,14 +53,14 @@ class Stack(NamedTuple):
     outer: Slices
 
 
-def columns_of(box: NDArray[np.int64] | None, spec: ArraySpec) -> Columns:
+def columns_of(box: Box | None, spec: ArraySpec) -> Columns:
     """The chunks that a box touches.
 
     Args:
-        box: (3, 2) voxel ranges, ends excluded, inside the sample and not empty; None for the whole sample.
+        box: inside the sample and not empty; None for the whole sample.
         spec: of the array.
     """
-    (x0, x1), ys, zs = ((0, size) for size in spec.shape) if box is None else box.tolist()
+    (x0, x1), ys, zs = ((0, size) for size in spec.shape) if box is None else box
     x, y, z = spec.chunk
     z_chunks = spec.shape[2] // z
     first, end, layer = x0 // x, -(-x1 // x), spec.shape[1] // y * z_chunks

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from voxpress.errors import FormatError
 from voxpress.loaders.patches import Foreground, Labels, Uniform, centred_box, foreground_box, random_box
+from voxpress.loaders.random_words import PATCH as PATCH_WORDS
+from voxpress.loaders.random_words import WORDS, random_words
 from voxpress.store import ArraySpec
 
 SHAPE = (16, 20, 18)
@@ -53,8 +55,9 @@ ROWS = table(
 )
 
 
-def words(*numbers):
-    return np.array(numbers, np.uint64)
+def box_of(placement, row, *, index, number=0, seed=0, epoch=0):
+    address = {"seed": seed, "epoch": epoch, "index": index, "number": number}
+    return placement.box(row, random_words(**address, purpose=PATCH_WORDS, count=WORDS).tolist())
 
 
 def as_box(six):
@@ -63,7 +66,7 @@ def as_box(six):
 
 def boxes(sampling, row, *, patch=PATCH, count=400, rows=ROWS, specs=SPECS):
     placement = sampling.placement(SHAPE, patch, specs, rows)
-    return [placement.box(row, seed=3, epoch=1, index=41, number=number) for number in range(count)]
+    return [box_of(placement, row, seed=3, epoch=1, index=41, number=number) for number in range(count)]
 
 
 @st.composite
@@ -75,7 +78,7 @@ def a_box_in_a_volume(draw):
     return shape, patch, tuple((first, stop if stop > first else first + 1) for first, stop in ends)
 
 
-any_words = st.lists(st.integers(0, 2**64 - 1), min_size=3, max_size=3).map(lambda each: words(*each))
+any_words = st.lists(st.integers(0, 2**64 - 1), min_size=3, max_size=3)
 
 
 def overlap(box, other):
@@ -100,7 +103,7 @@ def test_every_position_that_covers_best_is_reached(case):
         first, stop = foreground[axis]
         best = min(extent, stop - first)
         allowed = {start for start in range(size - extent + 1) if min(start + extent, stop) - max(start, first) == best}
-        drawn = {foreground_box(shape, patch, foreground, words(*[n << 59] * 3))[axis][0] for n in range(32)}
+        drawn = {foreground_box(shape, patch, foreground, [n << 59] * 3)[axis][0] for n in range(32)}
         assert drawn == allowed
 
 
@@ -120,7 +123,7 @@ def test_every_centre_is_reached(case):
         expected = {
             min(max(0, centre - patch[axis] // 2), shape[axis] - patch[axis]) for centre in range(*around[axis])
         }
-        assert {centred_box(shape, patch, around, words(*[n << 59] * 3))[axis][0] for n in range(32)} == expected
+        assert {centred_box(shape, patch, around, [n << 59] * 3)[axis][0] for n in range(32)} == expected
 
 
 def test_uniform_is_the_random_box():
@@ -152,7 +155,7 @@ def test_a_sample_without_foreground_has_patches_anywhere():
 )
 def test_a_label_is_drawn_by_its_weight(weights, share):
     placement = Labels(weights).placement(SHAPE, (1, 1, 1), SPECS, ROWS)
-    drawn = [placement.box(0, seed=0, epoch=0, index=n) for n in range(2000)]
+    drawn = [box_of(placement, 0, index=n) for n in range(2000)]
     small = as_box([6, 9, 8, 11, 7, 10])
     inside = np.mean([overlap(box, small) == [1, 1, 1] for box in drawn])
     # the brain's box holds the ventricles' too: 27 of its 12 x 15 x 16 voxels; 0.011 is one standard deviation
@@ -162,7 +165,7 @@ def test_a_label_is_drawn_by_its_weight(weights, share):
 def test_weights_by_count_follow_the_voxels():
     weights = {"brain": 1, "ventricles": 30}
     placement = Labels(weights, by_count=True).placement(SHAPE, (1, 1, 1), SPECS, ROWS)
-    drawn = [placement.box(0, seed=0, epoch=0, index=n) for n in range(2000)]
+    drawn = [box_of(placement, 0, index=n) for n in range(2000)]
     small = as_box([6, 9, 8, 11, 7, 10])
     assert np.mean([overlap(box, small) == [1, 1, 1] for box in drawn]) == pytest.approx(0.5, abs=0.045)
 
@@ -198,7 +201,7 @@ def test_seed_epoch_sample_and_number_all_move_the_box():
     base = {"seed": 0, "epoch": 0, "index": 0, "number": 0}
     for sampling, number in itertools.product((Foreground(), Labels({"brain": 1})), range(4)):
         placement = sampling.placement(SHAPE, PATCH, SPECS, ROWS)
-        drawn = {placement.box(0, **(base | {name: 1 + number})) for name in base}
+        drawn = {box_of(placement, 0, **(base | {name: 1 + number})) for name in base}
         assert len(drawn) == 4
 
 
@@ -236,9 +239,9 @@ def test_chunks_slices_and_rows_taken_in_another_order_are_read_alike():
         taken = sampling.placement(SHAPE, PATCH, SPECS, whole.take(order))
         plain = sampling.placement(SHAPE, PATCH, SPECS, ROWS)
         for row, old in enumerate(origin):
-            assert sliced.box(row, seed=1, epoch=0, index=row) == plain.box(old, seed=1, epoch=0, index=row)
+            assert box_of(sliced, row, seed=1, epoch=0, index=row) == box_of(plain, old, seed=1, epoch=0, index=row)
         for row, old in enumerate(order):
-            assert taken.box(row, seed=1, epoch=0, index=7) == plain.box(origin[old], seed=1, epoch=0, index=7)
+            assert box_of(taken, row, seed=1, epoch=0, index=7) == box_of(plain, origin[old], seed=1, epoch=0, index=7)
 
 
 def test_a_choice_is_a_value():

@@ -24,10 +24,10 @@ axis = st.tuples(st.integers(1, 5), st.integers(1, 4)).flatmap(
 def test_parts_put_the_box_together(axes):
     chunk = tuple(size for (size, _), _ in axes)
     grid = tuple(count for (_, count), _ in axes)
-    box = np.array([ends for _, ends in axes])
+    box = tuple(ends for _, ends in axes)
     spec = dataclasses.replace(tiny.SPECS["image"], shape=tuple(np.array(chunk) * grid), chunk=chunk)
     volume = np.arange(np.prod(spec.shape)).reshape(spec.shape)
-    found = np.full(box[:, 1] - box[:, 0], -1)
+    found = np.full([stop - start for start, stop in box], -1)
     parts = parts_of(box, spec)
     for number, (inner, outer) in zip(parts.numbers, parts.slices, strict=True):
         corner = np.array(np.unravel_index(number, grid)) * chunk

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from voxpress.loaders.random_words import AUGMENTATION, DRAW, PATCH, SHUFFLE, random_words
+from voxpress.loaders.random_words import AUGMENTATION, DRAW, PATCH, SHUFFLE, WORDS, first_words, random_words
 
 
 def test_known_words_stay_the_same_across_versions():
@@ -27,6 +29,18 @@ def test_words_for_different_purposes_differ():
 def test_fewer_words_are_a_prefix_of_more():
     few = random_words(seed=5, epoch=0, purpose=PATCH, count=3)
     assert random_words(seed=5, epoch=0, purpose=PATCH, count=9)[:3].tolist() == few.tolist()
+
+
+a_word = st.integers(0, 2**64 - 1)
+addresses = st.lists(st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1)), min_size=1, max_size=5)
+
+
+@given(seed=a_word, epoch=a_word, purpose=st.sampled_from([SHUFFLE, PATCH, AUGMENTATION, DRAW]), where=addresses)
+def test_the_first_words_of_many_addresses_are_those_of_each(seed, epoch, purpose, where):
+    base = {"seed": seed, "epoch": epoch, "purpose": purpose}
+    many = first_words(**base, indices=np.array([index for index, _ in where]), numbers=np.array([n for _, n in where]))
+    each = [random_words(**base, count=WORDS, index=index, number=number).tolist() for index, number in where]
+    assert many.tolist() == each
 
 
 @pytest.mark.parametrize(("seed", "epoch"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**64)])

@@ -23,12 +23,12 @@ axis = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
 def test_stacks_put_the_box_together(axes, most, seed, share_missing):
     chunk = tuple(size for (size, _), _ in axes)
     grid = tuple(count for (_, count), _ in axes)
-    box = np.array([ends for _, ends in axes])
+    box = tuple(ends for _, ends in axes)
     spec = dataclasses.replace(tiny.SPECS["image"], shape=tuple(np.array(chunk) * grid), chunk=chunk)
     volume = np.arange(np.prod(spec.shape)).reshape(spec.shape)
     columns = columns_of(box, spec)
     there = (np.random.default_rng(seed).random(len(columns.numbers)) >= share_missing).tolist()
-    found = np.full(box[:, 1] - box[:, 0], -1)
+    found = np.full([stop - start for start, stop in box], -1)
     present, missing = stacks_of(columns, there, thickness=chunk[0], most=most)
     for stack in present:
         assert all(there[stack.begin : stack.end])

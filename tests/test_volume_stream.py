@@ -364,3 +364,21 @@ def test_the_first_batch_does_not_wait_for_the_plans_of_all(cohort, monkeypatch)
     assert len(planned) == 3, "windows of 1 and 2, more than there are for one thread to do at once"
     assert len(list(iterator)) == len(cohort) - 1
     assert len(planned) == len(cohort)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 2), slice(-2, None)], ids=["first", "last"])
+def test_all_threads_make_the_batches_at_the_ends_of_an_epoch(cohort, monkeypatch, rows):
+    """They have nothing else to do: nobody would get on if each waited for the other in one thread."""
+    stream = VolumeStream(cohort, keys=("image",), batch_size=2, threads=2)
+    together = threading.Barrier(2, timeout=20)
+    where = cohort.locations
+    split, slots = where.splits[where.split[rows][0]], where.slot[rows].tolist()
+    open_ = Reader.open
+
+    def waiting(self, shard, wanted):
+        if any(f"/{split}.zarr/" in one.path and one.slot in slots for one in wanted):
+            together.wait()
+        return open_(self, shard, wanted)
+
+    monkeypatch.setattr(Reader, "open", waiting)
+    assert len(list(stream)) == len(stream)

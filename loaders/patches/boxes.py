@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Shape = tuple[int, int, int]
 
-__all__ = ["below", "box_at", "check_patch", "shifted_affine", "shifted_affines"]
+__all__ = ["below", "box_anywhere", "box_at", "check_patch", "shifted_affine", "shifted_affines"]
 
 
 def check_patch(patch: Shape, shape: Shape) -> Shape:
@@ -48,6 +48,13 @@ def box_at(starts: Iterable[int], patch: Shape) -> Box:
     return (x, x + patch[0]), (y, y + patch[1]), (z, z + patch[2])
 
 
+def box_anywhere(shape: Shape, patch: Shape, words: Iterable[int]) -> Box:
+    """A box anywhere in the volume with equal probability, by three random words."""
+    return box_at(
+        (below(size - extent + 1, word) for size, extent, word in zip(shape, patch, words, strict=False)), patch
+    )
+
+
 def shifted_affine(affine: NDArray[np.float64], box: Box | None) -> NDArray[np.float64]:
     """The affine of a box cut from a volume: its voxel (0, 0, 0) is the volume's voxel (x0, y0, z0).
 
@@ -72,7 +79,8 @@ def shifted_affines(affine: NDArray[np.float64], starts: NDArray[Any]) -> NDArra
     Returns:
         (n, 4, 4)
     """
-    shifted = np.repeat(np.asarray(affine, dtype=np.float64)[None], len(starts), axis=0)
+    shifted = np.empty((len(starts), 4, 4))
+    shifted[:] = affine
     # not as a product of matrices: the bits would depend on how many boxes there are
     shifted[:, :3, 3] += (shifted[:, :3, :3] * starts[:, None, :]).sum(axis=-1)
     return shifted

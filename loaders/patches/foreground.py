@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..random_words import PATCH, random_words
-from .boxes import below, box_at, check_patch
+from .boxes import below, box_anywhere, box_at, check_patch
 from .extents import foreground_boxes, foreground_column
-from .uniform import random_box
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Foreground", "ForegroundPlacement", "foreground_box"]
 
 
-def foreground_box(shape: Shape, patch: Shape, foreground: Box, words: NDArray[np.uint64]) -> Box:
+def foreground_box(shape: Shape, patch: Shape, foreground: Box, words: Sequence[int]) -> Box:
     """A box that covers the foreground as well as one of its size can, each such position with equal probability.
 
     Along an axis where the patch is at least as long as the foreground, the box holds all of it; along one where it
@@ -34,13 +32,13 @@ def foreground_box(shape: Shape, patch: Shape, foreground: Box, words: NDArray[n
         shape: voxels of the volume.
         patch: voxels of the box; must fit.
         foreground: box in the volume, not empty.
-        words: three random words.
+        words: random words, of which three are used.
     """
     starts = []
-    for size, extent, (first, stop), word in zip(shape, patch, foreground, words, strict=True):
+    for size, extent, (first, stop), word in zip(shape, patch, foreground, words, strict=False):
         low = max(0, min(first, stop - extent))
         high = min(size - extent, max(first, stop - extent))
-        starts.append(low + below(high - low + 1, int(word)))
+        starts.append(low + below(high - low + 1, word))
     return box_at(starts, patch)
 
 
@@ -95,14 +93,13 @@ class ForegroundPlacement:
     margin: int
     boxes: NDArray[np.int16]
 
-    def box(self, row: int, *, seed: int, epoch: int, index: int, number: int = 0) -> Box:
+    def box(self, row: int, words: Sequence[int]) -> Box:
         """As in `Placement`."""
         x0, x1, y0, y1, z0, z1 = self.boxes[row].tolist()
         if not x1:
-            return random_box(self.shape, self.patch, seed=seed, epoch=epoch, index=index, number=number)
+            return box_anywhere(self.shape, self.patch, words)
         x, y, z = (
             (max(0, first - self.margin), min(size, stop + self.margin))
             for (first, stop), size in zip(((x0, x1), (y0, y1), (z0, z1)), self.shape, strict=True)
         )
-        words = random_words(seed=seed, epoch=epoch, purpose=PATCH, index=index, number=number, count=3)
         return foreground_box(self.shape, self.patch, (x, y, z), words)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..random_words import PATCH, random_words
-from .boxes import below, box_at, check_patch
+from .boxes import below, box_anywhere, box_at, check_patch
 from .extents import first_image, foreground_column, label_boxes, label_columns
 from .foreground import Foreground
-from .uniform import Uniform, random_box
+from .uniform import Uniform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -29,7 +28,7 @@ __all__ = ["LabelPlacement", "Labels", "centred_box"]
 BACKGROUND = 0
 
 
-def centred_box(shape: Shape, patch: Shape, around: Box, words: NDArray[np.uint64]) -> Box:
+def centred_box(shape: Shape, patch: Shape, around: Box, words: Sequence[int]) -> Box:
     """A box whose centre is any voxel of another box with equal probability, moved inwards where it leaves the volume.
 
     The centre of n voxels is number n // 2 of them, counted from 0. A box that was moved still holds the voxel that was
@@ -39,11 +38,11 @@ def centred_box(shape: Shape, patch: Shape, around: Box, words: NDArray[np.uint6
         shape: voxels of the volume.
         patch: voxels of the box; must fit.
         around: box in the volume, not empty.
-        words: three random words.
+        words: random words, of which three are used.
     """
     starts = []
-    for size, extent, (first, stop), word in zip(shape, patch, around, words, strict=True):
-        centre = first + below(stop - first, int(word))
+    for size, extent, (first, stop), word in zip(shape, patch, around, words, strict=False):
+        centre = first + below(stop - first, word)
         starts.append(min(max(0, centre - extent // 2), size - extent))
     return box_at(starts, patch)
 
@@ -146,18 +145,17 @@ class LabelPlacement:
     labelled: NDArray[np.int64] | None
     fallback: Placement
 
-    def box(self, row: int, *, seed: int, epoch: int, index: int, number: int = 0) -> Box:
+    def box(self, row: int, words: Sequence[int]) -> Box:
         """As in `Placement`."""
         bounds = np.cumsum(self._weights(row))
         if not bounds[-1]:
-            return self.fallback.box(row, seed=seed, epoch=epoch, index=index, number=number)
+            return self.fallback.box(row, words)
         # three words place the box, so the fourth chooses; 52 bits of it, so that rounding cannot reach the last bound
-        words = random_words(seed=seed, epoch=epoch, purpose=PATCH, index=index, number=number, count=4)
-        chosen = int(np.searchsorted(bounds, (int(words[3]) >> 12) * 2.0**-52 * bounds[-1], side="right"))
+        chosen = int(np.searchsorted(bounds, (words[3] >> 12) * 2.0**-52 * bounds[-1], side="right"))
         if chosen == len(self.weights):
-            return random_box(self.shape, self.patch, seed=seed, epoch=epoch, index=index, number=number)
+            return box_anywhere(self.shape, self.patch, words)
         x0, x1, y0, y1, z0, z1 = self.boxes[row, chosen].tolist()
-        return centred_box(self.shape, self.patch, ((x0, x1), (y0, y1), (z0, z1)), words[:3])
+        return centred_box(self.shape, self.patch, ((x0, x1), (y0, y1), (z0, z1)), words)
 
     def _weights(self, row: int) -> NDArray[np.float64]:
         """(labels + 1,), the background last; 0 for a label that the sample does not have."""

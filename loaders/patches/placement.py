@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -16,17 +16,15 @@ __all__ = ["Placement", "Sampling"]
 
 
 class Placement(Protocol):
-    """Where the patches of the rows of a cohort lie: a pure function of row and address."""
+    """Where the patches of the rows of a cohort lie: a pure function of row and random words."""
 
-    def box(self, row: int, *, seed: int, epoch: int, index: int, number: int = 0) -> Box:
+    def box(self, row: int, words: Sequence[int]) -> Box:
         """The box of one patch.
 
         Args:
             row: of the table that the placement was made with.
-            seed: of the run.
-            epoch: other epochs have other boxes.
-            index: of the sample in the whole cohort, so that the box does not depend on which samples were selected.
-            number: of the patch in its sample.
+            words: `WORDS` random words for `PATCH`, of seed, epoch, the sample's index in the whole cohort (so that the
+                box does not depend on which samples were selected) and the number of the patch.
         """
 
 

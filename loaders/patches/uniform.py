@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..random_words import PATCH, random_words
-from .boxes import below, box_at, check_patch
+from ..random_words import PATCH, WORDS, random_words
+from .boxes import box_anywhere, check_patch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -30,7 +30,8 @@ def random_box(shape: Shape, patch: Shape, *, seed: int, epoch: int, index: int,
         index: of the sample in its cohort, so that the box does not depend on which samples were selected.
         number: of the patch in its sample.
     """
-    return UniformPlacement(shape, check_patch(patch, shape)).box(0, seed=seed, epoch=epoch, index=index, number=number)
+    words = random_words(seed=seed, epoch=epoch, purpose=PATCH, index=index, number=number, count=WORDS)
+    return UniformPlacement(shape, check_patch(patch, shape)).box(0, words.tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,6 @@ class UniformPlacement:
     shape: Shape
     patch: Shape
 
-    def box(self, row: int, *, seed: int, epoch: int, index: int, number: int = 0) -> Box:  # noqa: ARG002
+    def box(self, row: int, words: Sequence[int]) -> Box:  # noqa: ARG002
         """As in `Placement`."""
-        words = random_words(seed=seed, epoch=epoch, purpose=PATCH, index=index, number=number, count=3).tolist()
-        starts = [
-            below(size - extent + 1, word) for size, extent, word in zip(self.shape, self.patch, words, strict=True)
-        ]
-        return box_at(starts, self.patch)
+        return box_anywhere(self.shape, self.patch, words)
