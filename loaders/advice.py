@@ -190,7 +190,7 @@ def _threads(setting: Setting) -> list[str]:
 
 def _smaller_chunks(setting: Setting) -> str:
     much = f"{setting.amplification:.3g} bytes are decoded for each that a patch holds"
-    return f"{much}: voxpress recode --codec zstd --chunk patch makes chunks that suit patches"
+    return f"{much}: voxpress recode --codec zstd-fast --chunk patch makes chunks that suit patches"
 
 
 _ADVICE: Final[Mapping[Limit, Callable[[Setting], list[str]]]] = {

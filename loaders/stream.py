@@ -81,7 +81,8 @@ class VolumeStream(IterableDataset[Any]):
             the key `is_padding`. `keep` makes it smaller, for a single rank only.
         threads: that read, unpack and transform. By default one a core; without a transform no more than 4, or than
             one for 4 MiB of a batch, as more gain little and hold up the loop; for a remote data set 16.
-        prefetch_bytes: of batches, decoded, that are made ahead; by default `PREFETCH_BYTES`. At least two batches.
+        prefetch_bytes: of batches, decoded, that are made ahead; by default `PREFETCH_BYTES`. At least two batches, and
+            at most 256, or of local files 32, or four a thread.
         pin_memory: give batches in page-locked memory, for copies to a GPU in the background. In workers of a
             `DataLoader` it does nothing: that has a `pin_memory` of its own.
         timeout_s: how long a batch may take before it is an error.

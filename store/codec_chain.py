@@ -15,7 +15,16 @@ from .parsing import as_list, as_mapping, refuse_unknown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CODECS", "COMPRESSORS", "TRAINING_CODECS", "UNCOMPRESSED_CODECS", "Codecs", "has_checksum", "parse_codecs"]
+__all__ = [
+    "CODECS",
+    "COMPRESSORS",
+    "FAST_CODECS",
+    "TRAINING_CODECS",
+    "UNCOMPRESSED_CODECS",
+    "Codecs",
+    "has_checksum",
+    "parse_codecs",
+]
 
 Codecs = tuple[Mapping[str, Any], ...]
 """Documents ``{"name": …, "configuration": {…}}``; `crc32c` has no configuration."""
@@ -35,11 +44,19 @@ def _lz4(itemsize: int) -> Codecs:
     return _BYTES, {"name": "blosc", "configuration": settings}, _CRC32C
 
 
-CODECS: Final[Codecs] = (_BYTES, {"name": "zstd", "configuration": {"checksum": False, "level": 1}}, _CRC32C)
+def _zstd(level: int) -> Codecs:
+    return _BYTES, {"name": "zstd", "configuration": {"checksum": False, "level": level}}, _CRC32C
+
+
+CODECS: Final[Codecs] = _zstd(1)
 """Of what is published, unless told otherwise, and the only ones of format version 1."""
 
 TRAINING_CODECS: Final[Mapping[str, Codecs]] = {"uint8": _lz4(1), "uint16": _lz4(2), "int16": _lz4(2)}
 """dtype → codecs of a local copy that is read again and again: fast to decode rather than small."""
+
+FAST_CODECS: Final[Codecs] = _zstd(-1)
+"""Of a local copy that patches are read from: below level 0 zstd leaves literals as they are, so that images are
+unpacked about three times as fast as at level 1; and one call unpacks many chunks (docs/format.md)."""
 
 UNCOMPRESSED_CODECS: Final[Codecs] = (_BYTES, _CRC32C)
 """For disks and networks that are faster than any decoder."""

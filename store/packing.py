@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import FormatError, QueryError
 from .arrays import default_chunk, thickest_slab
-from .codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
+from .codec_chain import CODECS, FAST_CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
 from .patch_chunks import patch_chunk
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PACKINGS", "CopyJob", "CopyPlan", "Packing", "plan_copy"]
 
-PACKINGS: Final = ("zstd", "lz4", "none")
-"""Names of codec chains: the published one, one that is fast to decode, and none that compresses."""
+PACKINGS: Final = ("zstd", "zstd-fast", "lz4", "none")
+"""Names of codec chains: the published one, two that are fast to decode, and none that compresses."""
 
 _LZ4_SLAB_BYTES: Final = 4 * 2**20
 """A chunk of lz4 takes a call of its own, at which threads wait for the GIL, so it is larger than one of zstd: halves
@@ -41,7 +41,7 @@ class Packing:
     Attributes:
         codec: one of `PACKINGS`.
         chunk: `slab` (whole y–z planes, for whole volumes: `default_chunk`, and for lz4 as many as fit 4 MiB), `patch`
-            (what patches are read from fastest with zstd: `patch_chunk`), `same` (as it is), or sizes such as
+            (what patches are read from fastest with either zstd: `patch_chunk`), `same` (as it is), or sizes such as
             ``10,224,160``.
         shard_samples: of one shard; None for as many as there are.
 
@@ -166,4 +166,10 @@ def plan_copy(manifest: Manifest, locations: Locations, packing: Packing, *, who
 
 
 def _codecs(codec: str, dtype: str) -> Codecs:
-    return {"zstd": CODECS, "lz4": TRAINING_CODECS[dtype], "none": UNCOMPRESSED_CODECS}[codec]
+    chains = {
+        "zstd": CODECS,
+        "zstd-fast": FAST_CODECS,
+        "lz4": TRAINING_CODECS[dtype],
+        "none": UNCOMPRESSED_CODECS,
+    }
+    return chains[codec]

@@ -9,7 +9,7 @@ import zarr
 
 from voxpress import store
 from voxpress.store import codecs
-from voxpress.store.codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS, has_checksum
+from voxpress.store.codec_chain import CODECS, FAST_CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS, has_checksum
 
 BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 CRC = {"name": "crc32c"}
@@ -20,6 +20,7 @@ SHUFFLED = {
 }
 CHAINS = {
     "published": (CODECS, True),
+    "for patches": (FAST_CODECS, True),
     "training": (TRAINING_CODECS["int16"], True),
     "plain": (UNCOMPRESSED_CODECS, True),
     "no checksum": ((BYTES, ZSTD), True),

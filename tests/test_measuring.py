@@ -294,7 +294,7 @@ ADVICE = {
     "patches of slabs": (
         "decoding",
         {"patch": True, "amplification": 4.6, "in_patch_chunks": 2.6},
-        ["4.6 bytes are decoded", "--chunk patch"],
+        ["4.6 bytes are decoded", "--codec zstd-fast --chunk patch"],
         [],
     ),
     "patches of small chunks": (

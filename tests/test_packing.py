@@ -9,7 +9,7 @@ import tiny_store as tiny
 
 from voxpress import store
 from voxpress.errors import FormatError, QueryError
-from voxpress.store.codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
+from voxpress.store.codec_chain import CODECS, FAST_CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
 from voxpress.store.packing import Packing, plan_copy
 
 SPEC = tiny.SPECS["image"]
@@ -38,7 +38,7 @@ def test_slabs_of_two_bytes_a_voxel_have_half_as_many_planes() -> None:
     assert Packing(chunk="patch").applied(spec).chunk == (16, 16, 160)
 
 
-@pytest.mark.parametrize("codec", ["zstd", "none"])
+@pytest.mark.parametrize("codec", ["zstd", "zstd-fast", "none"])
 def test_slabs_of_other_codecs_are_the_published_ones(codec) -> None:
     spec = replace(SPEC, shape=(160, 224, 160), chunk=(160, 224, 160))
     assert Packing(codec=codec).applied(spec).chunk == (20, 224, 160)
@@ -48,6 +48,7 @@ def test_codecs_and_shards() -> None:
     assert Packing().applied(SPEC).codecs == TRAINING_CODECS["uint8"]
     assert Packing().applied(replace(SPEC, dtype="int16")).codecs == TRAINING_CODECS["int16"]
     assert Packing(codec="zstd").applied(SPEC).codecs == CODECS
+    assert Packing(codec="zstd-fast").applied(SPEC).codecs == FAST_CODECS
     assert Packing(codec="none").applied(SPEC).codecs == UNCOMPRESSED_CODECS
     assert Packing().applied(SPEC).shard_samples == tiny.SHARD_SAMPLES
     packed = replace(SPEC, shard_samples=3, codecs=TRAINING_CODECS["uint8"], chunk=SPEC.shape)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxpress import CorruptError, store
-from voxpress.store.codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
+from voxpress.store.codec_chain import CODECS, FAST_CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
 from voxpress.store.plan import checked_box
 from voxpress.store.reader import Reader, Wanted
 from voxpress.store.sources import LocalSource
@@ -22,6 +22,7 @@ from voxpress.store.sources import LocalSource
 BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 CHAINS = {
     "zstd": CODECS,
+    "zstd-fast": FAST_CODECS,
     "lz4": TRAINING_CODECS["int16"],
     "none": UNCOMPRESSED_CODECS,
     "gzip": (BYTES, {"name": "gzip", "configuration": {"level": 1}}, {"name": "crc32c"}),

@@ -26,7 +26,8 @@ EXTENTS = ("image_box", "label_values", "label_counts", "label_boxes")
 SHARD = "volumes/train.zarr/image/c.1.0.0.0"
 PACKINGS = {
     "training": Packing(),
-    "for patches": Packing(chunk="4,5,6", shard_samples=3),
+    "for patches": Packing(codec="zstd-fast", chunk="4,5,6", shard_samples=3),
+    "small chunks of lz4": Packing(chunk="4,5,6", shard_samples=3),
     "small": Packing(codec="zstd", chunk="4,10,9", shard_samples=64),
     "bare": Packing(codec="none", chunk="same", shard_samples=1),
 }

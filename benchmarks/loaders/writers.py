@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["AFFINE", "ATTRS", "WRITERS", "ZSTD", "import_streaming", "write_voxpress"]
 
-ZSTD = (
-    {"name": "bytes", "configuration": {"endian": "little"}},
-    {"name": "zstd", "configuration": {"level": 1, "checksum": False}},
-    {"name": "crc32c"},
-)
+
+def _zstd(level: int) -> Any:
+    settings = {"level": level, "checksum": False}
+    return (
+        {"name": "bytes", "configuration": {"endian": "little"}},
+        {"name": "zstd", "configuration": settings},
+        {"name": "crc32c"},
+    )
+
+
+ZSTD, FAST = _zstd(1), _zstd(-1)
 ATTRS = {
     "synthetic": True,
     "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia",
@@ -158,7 +164,7 @@ def _row(index: int) -> dict[str, Any]:
 
 def _voxpress(codec: str, chunk: tuple[int, int, int]) -> Callable[[np.ndarray, Path], None]:
     def write(volumes: np.ndarray, folder: Path) -> None:
-        codecs = ZSTD if codec == "zstd" else training_codecs(volumes.dtype)
+        codecs = {"zstd": ZSTD, "zstd-fast": FAST}.get(codec) or training_codecs(volumes.dtype)
         write_voxpress({"image": volumes}, folder, codecs=codecs, chunk=chunk, shard_samples=_shard(volumes))
 
     return write
@@ -169,7 +175,7 @@ def _shard(volumes: np.ndarray) -> int:
     return SHARD if len(volumes) <= FEW else 64
 
 
-def _zarr(chunk: tuple[int, int, int]) -> Callable[[np.ndarray, Path], None]:
+def _zarr(chunk: tuple[int, int, int], level: int = 1) -> Callable[[np.ndarray, Path], None]:
     def write(volumes: np.ndarray, folder: Path) -> None:
         import zarr
         from zarr.codecs import ZstdCodec
@@ -181,7 +187,7 @@ def _zarr(chunk: tuple[int, int, int]) -> Callable[[np.ndarray, Path], None]:
             dtype=volumes.dtype,
             chunks=(1, *chunk),
             shards=(shard, *volumes.shape[1:]),
-            compressors=ZstdCodec(level=1),
+            compressors=ZstdCodec(level=level),
             fill_value=0,
         )
         for first in range(0, len(volumes), shard):
@@ -190,12 +196,12 @@ def _zarr(chunk: tuple[int, int, int]) -> Callable[[np.ndarray, Path], None]:
     return write
 
 
-def _tensorstore(chunk: tuple[int, int, int]) -> Callable[[np.ndarray, Path], None]:
+def _tensorstore(chunk: tuple[int, int, int], level: int = 1) -> Callable[[np.ndarray, Path], None]:
     def write(volumes: np.ndarray, folder: Path) -> None:
         import tensorstore as ts
 
         shard = _shard(volumes)
-        codecs = {"name": "zstd", "configuration": {"level": 1}}
+        codecs = {"name": "zstd", "configuration": {"level": level}}
         inner = [{"name": "bytes", "configuration": {"endian": "little"}}, codecs, {"name": "crc32c"}]
         sharding = {
             "name": "sharding_indexed",
@@ -350,15 +356,19 @@ WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {
     "voxpress-zstd": _voxpress("zstd", SLAB),
     "voxpress-lz4": _voxpress("lz4", THICK_SLAB),
     "voxpress-lz4-slab20": _voxpress("lz4", SLAB),
+    "voxpress-fast": _voxpress("zstd-fast", SLAB),
+    "voxpress-fast-bar": _voxpress("zstd-fast", BAR),
     "voxpress-zstd-slab10": _voxpress("zstd", (10, 224, 160)),
     "voxpress-zstd-bar": _voxpress("zstd", BAR),
     "voxpress-zstd-cube": _voxpress("zstd", CUBE),
     "zarr": _zarr(LARGE_CUBE),
     "zarr-slab": _zarr(SLAB),
+    "zarr-fast": _zarr(SLAB, level=-1),
     "zarr-bar": _zarr(BAR),
     "zarr-cube": _zarr(CUBE),
     "tensorstore": _tensorstore(SLAB),
     "tensorstore-bar": _tensorstore(BAR),
+    "tensorstore-fast-bar": _tensorstore(BAR, level=-1),
     "tensorstore-cube": _tensorstore(CUBE),
     "nifti": _nifti,
     "webdataset-npy": _webdataset("npy"),

@@ -80,11 +80,14 @@ def _recode(commands: Commands) -> None:
     parser = command(commands, "recode", text)
     parser.add_argument("source", metavar="SOURCE", help="data set to copy")
     parser.add_argument("target", metavar="TARGET", help="folder of the copy")
-    codec = "lz4 decodes fastest (default), zstd is smallest, none leaves out compression"
-    parser.add_argument("--codec", choices=("lz4", "zstd", "none"), default="lz4", help=codec)
+    codec = (
+        "lz4 is fastest for volumes (default), zstd-fast for patches of images, zstd is smallest, none leaves out "
+        "compression"
+    )
+    parser.add_argument("--codec", choices=("lz4", "zstd-fast", "zstd", "none"), default="lz4", help=codec)
     chunk = (
-        "slab (default) for volumes, and for patches of lz4; patch for patches of zstd; same as the source has it, or "
-        "voxels such as 10,224,160"
+        "slab (default) for volumes, and for patches of lz4; patch for patches of zstd and zstd-fast; same as the "
+        "source has it, or voxels such as 10,224,160"
     )
     parser.add_argument("--chunk", default="slab", metavar="slab|patch|same|X,Y,Z", help=chunk)
     shard = "samples in one file; by default as the source has it"
