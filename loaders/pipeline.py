@@ -22,6 +22,9 @@ __all__ = ["Ahead", "Order", "run"]
 _PORTION_BYTES: Final = 16 * 2**20
 """Of a batch, decoded, that one thread makes of local files: some ms of work, much more than handing it over costs."""
 
+_PORTIONS: Final = 4
+"""For each thread, of a batch that all of them make."""
+
 
 class Order(Protocol):
     """A batch that is to be made."""
@@ -150,7 +153,7 @@ class _Line:
         # sharing a read between batches gains nothing on a disk; one task a batch keeps the threads from each other
         for pending in window:
             if pending.is_shared:
-                self._guarded([pending], "plan", self._spread, pending)
+                self._spread(pending)
             else:
                 self._submit([pending], "plan", self._here, pending)
 
@@ -200,19 +203,26 @@ class _Line:
 
     def _here(self, pending: _Pending) -> None:
         """Make a batch from files of this machine, in this thread unless it is large."""
-        first, *others = self._portions(pending, _PORTION_BYTES)
+        first, *others = self._portions(pending)
         for portion in others:
             self._submit([pending], "plan", self._portion, pending, portion)
         self._portion(pending, first)
 
     def _spread(self, pending: _Pending) -> None:
-        """Have a batch made by all threads."""
-        for portion in self._portions(pending, 0):
+        """Have a batch made by all threads, in several portions each, so that they end at about the same time."""
+        try:
+            portions = self._portions(pending, at_least=_PORTIONS * self._ahead.threads)
+        except Exception as error:  # noqa: BLE001 - raised again where the batch is asked for
+            pending.fail(error)
+            return
+        for portion in portions:
             self._submit([pending], "plan", self._portion, pending, portion)
 
-    def _portions(self, pending: _Pending, most_bytes: int) -> list[list[Wanted]]:
+    def _portions(self, pending: _Pending, *, at_least: int = 1) -> list[list[Wanted]]:
         pending.order = pending.make()
-        portions = _portions(pending.order.wanted, most_bytes)
+        wanted = pending.order.wanted
+        most = min(_PORTION_BYTES, sum(one.target.nbytes for one in wanted) // at_least)
+        portions = _portions(wanted, most)
         pending.add(len(portions))
         return portions
 

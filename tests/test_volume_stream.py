@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from voxpress import CorruptError, StallError, store
 from voxpress.loaders import Foreground, VolumeDataset, VolumeStream, order
+from voxpress.loaders.patches.uniform import UniformPlacement
 from voxpress.store.reader import Reader
 
 KEYS = ("image", "label")
@@ -304,6 +305,23 @@ def test_an_error_of_a_transform_comes_out(cohort):
 
     with pytest.raises(KeyError, match="no such thing"):
         list(VolumeStream(cohort, batch_size=2, transform=fails))
+
+
+@pytest.mark.parametrize("row", [0, 5, 11], ids=["first", "middle", "last"])
+def test_an_error_of_a_placement_comes_out_at_its_batch(cohort, monkeypatch, row):
+    place = UniformPlacement.box
+
+    def failing(self, asked, words):
+        if asked == row:
+            msg = f"no place in {asked}"
+            raise RuntimeError(msg)
+        return place(self, asked, words)
+
+    monkeypatch.setattr(UniformPlacement, "box", failing)
+    given = []
+    with pytest.raises(RuntimeError, match=f"no place in {row}"):
+        given.extend(VolumeStream(cohort, batch_size=1, patch=PATCH))
+    assert len(given) == row
 
 
 @pytest.mark.timeout(60)
