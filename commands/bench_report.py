@@ -94,14 +94,13 @@ def _measurement(cohort: Cohort, found: Measured, decode_limit: float, order: st
 
 def _setting(cohort: Cohort, found: Measured, decode_limit: float, order: str, dtype: str) -> Any:
     from ..loaders.advice import Setting
-    from ..store.codec_chain import COMPRESSORS
+    from ..store.codec_chain import unpacks_fast
 
     usage, specs = found.usage, [cohort.specs[key] for key in found.keys]
-    names = {codec["name"] for spec in specs for codec in spec.codecs}
     return Setting(
         remote=usage.remote,
         cached=usage.cached,
-        codecs=frozenset(names & set(COMPRESSORS)),
+        fast_codecs=all(unpacks_fast(spec.codecs) for spec in specs),
         patch=found.patch is not None,
         order=order,
         converted=dtype != "stored" and any(spec.kind == "image" for spec in specs),

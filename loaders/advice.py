@@ -30,7 +30,7 @@ class Setting:
     Attributes:
         remote: read over a network.
         cached: with a local cache.
-        codecs: names of the compressors: `zstd`, `blosc`, `gzip`; none for plain bytes.
+        fast_codecs: none of the codecs takes long to unpack (`unpacks_fast`).
         patch: whether boxes were read.
         order: `shuffled`, `shuffled_shards` or `sequential`.
         converted: images were converted to floating point.
@@ -45,7 +45,7 @@ class Setting:
 
     remote: bool
     cached: bool
-    codecs: frozenset[str]
+    fast_codecs: bool
     patch: bool
     order: str
     converted: bool
@@ -100,7 +100,7 @@ def _network(setting: Setting) -> list[str]:
 
 def _disk(setting: Setting) -> list[str]:
     said = [f"threads={2 * setting.threads} lets the disk work on more at once (here --threads)"]
-    if setting.codecs != {"zstd"} and not setting.remote:
+    if setting.fast_codecs and not setting.remote:
         said.append("voxpress recode --codec zstd makes the files smaller")
     if setting.reads_too_much:
         said.append(_smaller_chunks(setting))
@@ -125,9 +125,10 @@ def _decoding(setting: Setting) -> list[str]:
         said.append(_smaller_chunks(setting))
     if setting.threads < setting.cores:
         said.append(f"threads={setting.cores} uses all cores (here --threads)")
-    if setting.codecs & {"zstd", "gzip"}:
+    if not setting.fast_codecs and not setting.reads_too_much:
         copy = "copy the data set to this machine with" if setting.remote else "make a copy for training with"
-        said.append(f"{copy} voxpress recode --codec lz4, which decodes faster")
+        how = "--codec zstd-fast --chunk patch" if setting.patch else "--codec lz4"
+        said.append(f"{copy} voxpress recode {how}, which decodes faster")
     if setting.of_limit >= _NEAR:
         said.append(
             f"{setting.of_limit * 100:.0f} % of what these cores can decode is reached: beyond it, only more cores help"

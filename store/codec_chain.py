@@ -24,6 +24,7 @@ __all__ = [
     "Codecs",
     "has_checksum",
     "parse_codecs",
+    "unpacks_fast",
 ]
 
 Codecs = tuple[Mapping[str, Any], ...]
@@ -88,6 +89,17 @@ def parse_codecs(value: Any, where: str) -> Codecs:
 def has_checksum(codecs: Codecs) -> bool:
     """Whether a chunk ends in its crc32c."""
     return bool(codecs[-1]["name"] == "crc32c")
+
+
+def unpacks_fast(codecs: Codecs) -> bool:
+    """Whether nothing in a chain codes entropy, which takes most of the time where it is done: a rule of thumb."""
+    for codec in codecs:
+        settings = codec.get("configuration", {})
+        if codec["name"] == "gzip" or (codec["name"] == "zstd" and settings["level"] >= 0):
+            return False
+        if codec["name"] == "blosc" and settings["cname"] in {"zstd", "zlib"}:
+            return False
+    return True
 
 
 def _check_sequence(names: Sequence[Any], where: str) -> None:

@@ -11,7 +11,15 @@ import tiny_store as tiny
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from voxpress.errors import FormatError
-from voxpress.store.codec_chain import CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS, has_checksum, parse_codecs
+from voxpress.store.codec_chain import (
+    CODECS,
+    FAST_CODECS,
+    TRAINING_CODECS,
+    UNCOMPRESSED_CODECS,
+    has_checksum,
+    parse_codecs,
+    unpacks_fast,
+)
 
 BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 TRANSPOSE = {"name": "transpose", "configuration": {"order": [0, 3, 2, 1]}}
@@ -114,6 +122,16 @@ def test_bytes_are_shuffled_only_where_values_have_several() -> None:
         "int16": "shuffle",
     }
     assert {dtype: settings["typesize"] for dtype, settings in chains.items()} == {"uint8": 1, "uint16": 2, "int16": 2}
+
+
+def test_what_codes_no_entropy_unpacks_fast() -> None:
+    fast = [FAST_CODECS, UNCOMPRESSED_CODECS, *TRAINING_CODECS.values()]
+    slow = [
+        CODECS,
+        (BYTES, {"name": "gzip", "configuration": {"level": 1}}),
+        (BYTES, with_setting(BLOSC, "cname", "zstd")),
+    ]
+    assert [unpacks_fast(chain) for chain in (*fast, *slow)] == [True] * len(fast) + [False] * len(slow)
 
 
 def test_a_spec_is_a_value() -> None:

@@ -266,7 +266,7 @@ def test_what_is_in_no_phase_is_batching() -> None:
 LOCAL = Setting(
     remote=False,
     cached=False,
-    codecs=frozenset({"zstd"}),
+    fast_codecs=False,
     patch=False,
     order="shuffled",
     converted=True,
@@ -287,9 +287,9 @@ ADVICE = {
     "network, large requests": ("network", {**FAR, "request_bytes": 8e6, "requests": 0.5}, ["cache"], ["threads="]),
     "network, shards": ("network", {**FAR, "order": "shuffled_shards"}, ["cache"], ["shuffled_shards"]),
     "requests": ("requests", FAR, ["shuffled_shards"], ["threads="]),
-    "disk": ("disk", {"codecs": frozenset()}, ["threads=4", "--codec zstd"], ["--cache"]),
+    "disk": ("disk", {"fast_codecs": True}, ["threads=4", "--codec zstd"], ["--cache"]),
     "decoding zstd": ("decoding", {}, ["--codec lz4", "90 % of what these cores"], ["threads="]),
-    "decoding lz4": ("decoding", {"codecs": frozenset({"blosc"}), "of_limit": 0.5}, ["only more cores"], ["recode"]),
+    "decoding lz4": ("decoding", {"fast_codecs": True, "of_limit": 0.5}, ["only more cores"], ["recode"]),
     "decoding, one thread": ("decoding", {"threads": 1}, ["threads=2"], []),
     "patches of slabs": (
         "decoding",
@@ -300,8 +300,8 @@ ADVICE = {
     "patches of small chunks": (
         "decoding",
         {"patch": True, "amplification": 2.7, "in_patch_chunks": 2.6},
-        [],
-        ["--chunk patch"],
+        ["make a copy", "--codec zstd-fast --chunk patch"],
+        ["bytes are decoded"],
     ),
     "converting": ("converting", {}, ["dtype=None", "on the device"], ["slab"]),
     "volumes of small chunks": ("converting", {"converted": False, "slabs": False}, ["--chunk slab"], ["dtype=None"]),
