@@ -222,7 +222,7 @@ class _Line:
         pending.order = pending.make()
         wanted = pending.order.wanted
         most = min(_PORTION_BYTES, sum(one.target.nbytes for one in wanted) // at_least)
-        portions = _portions(wanted, most)
+        portions = _split(wanted, most)
         pending.add(len(portions))
         return portions
 
@@ -290,7 +290,7 @@ class _Line:
             pending.finish()
 
 
-def _portions(wanted: Sequence[Wanted], most_bytes: int) -> list[list[Wanted]]:
+def _split(wanted: Sequence[Wanted], most_bytes: int) -> list[list[Wanted]]:
     """The boxes of a batch in portions that different threads may read, of one box at least."""
     portions: list[list[Wanted]] = [[]]
     size = 0

@@ -29,6 +29,7 @@ _HALF = np.uint64(32)
 _LOW = np.uint64(2**32 - 1)
 
 _MULTIPLIERS: Final = np.array([[0xD2E7470EE14C6C93], [0xCA5A826395121157]], dtype=np.uint64)
+_HALVES: Final = (_MULTIPLIERS & _LOW, _MULTIPLIERS >> _HALF)
 _BUMPS: Final = np.array([[0x9E3779B97F4A7C15], [0xBB67AE8584CAA73B]], dtype=np.uint64)
 _ROUNDS: Final = 10
 """Of Philox4x64-10 (Salmon et al., section 4.2 and table 2; the multipliers and bumps of Random123)."""
@@ -98,7 +99,7 @@ def _key(seed: int, epoch: int) -> NDArray[np.uint64]:
 
 def _products(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """High and low words of (2, n) words by `_MULTIPLIERS`, by way of their halves."""
-    ours, theirs = (words & _LOW, words >> _HALF), (_MULTIPLIERS & _LOW, _MULTIPLIERS >> _HALF)
-    middle = theirs[1] * ours[0] + (theirs[0] * ours[0] >> _HALF)
-    other = theirs[0] * ours[1] + (middle & _LOW)
-    return theirs[1] * ours[1] + (middle >> _HALF) + (other >> _HALF), _MULTIPLIERS * words
+    low, high = words & _LOW, words >> _HALF
+    middle = _HALVES[1] * low + (_HALVES[0] * low >> _HALF)
+    other = _HALVES[0] * high + (middle & _LOW)
+    return _HALVES[1] * high + (middle >> _HALF) + (other >> _HALF), _MULTIPLIERS * words

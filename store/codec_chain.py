@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODECS",
-    "COMPRESSORS",
     "FAST_CODECS",
     "TRAINING_CODECS",
     "UNCOMPRESSED_CODECS",
@@ -30,7 +29,7 @@ __all__ = [
 Codecs = tuple[Mapping[str, Any], ...]
 """Documents ``{"name": …, "configuration": {…}}``; `crc32c` has no configuration."""
 
-COMPRESSORS: Final = ("zstd", "blosc", "gzip")
+_COMPRESSORS: Final = ("zstd", "blosc", "gzip")
 
 _BYTES: Final = {"name": "bytes", "configuration": {"endian": "little"}}
 _CRC32C: Final = {"name": "crc32c"}
@@ -108,9 +107,9 @@ def _check_sequence(names: Sequence[Any], where: str) -> None:
         del rest[0]
     if rest[-1:] == ["crc32c"]:
         del rest[-1]
-    if rest[:1] != ["bytes"] or len(rest) > 2 or (len(rest) == 2 and rest[1] not in COMPRESSORS):
+    if rest[:1] != ["bytes"] or len(rest) > 2 or (len(rest) == 2 and rest[1] not in _COMPRESSORS):
         msg = (
-            f"{where} must be transpose (or not), bytes, at most one of {', '.join(COMPRESSORS)}, "
+            f"{where} must be transpose (or not), bytes, at most one of {', '.join(_COMPRESSORS)}, "
             f"and crc32c (or not), in this order, got {str(names)[:200]}"
         )
         raise FormatError(msg)

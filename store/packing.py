@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .manifest import Manifest
     from .opened import Locations
 
-__all__ = ["PACKINGS", "CopyJob", "CopyPlan", "Packing", "plan_copy"]
+__all__ = ["PACKINGS", "CopyJob", "CopyPlan", "Packing", "codecs_of", "plan_copy"]
 
 PACKINGS: Final = ("zstd", "zstd-fast", "lz4", "none")
 """Names of codec chains: the published one, two that are fast to decode, and none that compresses."""
@@ -70,7 +70,7 @@ class Packing:
         return replace(
             spec,
             chunk=self._chunk(spec),
-            codecs=_codecs(self.codec, spec.dtype),
+            codecs=codecs_of(self.codec, spec.dtype),
             shard_samples=self.shard_samples or spec.shard_samples,
         )
 
@@ -165,7 +165,8 @@ def plan_copy(manifest: Manifest, locations: Locations, packing: Packing, *, who
     return CopyPlan(slots=slots, specs=specs)
 
 
-def _codecs(codec: str, dtype: str) -> Codecs:
+def codecs_of(codec: str, dtype: str) -> Codecs:
+    """The chain of one of `PACKINGS`, for voxels of a dtype."""
     chains = {
         "zstd": CODECS,
         "zstd-fast": FAST_CODECS,

@@ -18,18 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["AFFINE", "ATTRS", "WRITERS", "ZSTD", "import_streaming", "write_voxpress"]
-
-
-def _zstd(level: int) -> Any:
-    settings = {"level": level, "checksum": False}
-    return (
-        {"name": "bytes", "configuration": {"endian": "little"}},
-        {"name": "zstd", "configuration": settings},
-        {"name": "crc32c"},
-    )
-
-
-ZSTD, FAST = _zstd(1), _zstd(-1)
+ZSTD = (
+    {"name": "bytes", "configuration": {"endian": "little"}},
+    {"name": "zstd", "configuration": {"level": 1, "checksum": False}},
+    {"name": "crc32c"},
+)
 ATTRS = {
     "synthetic": True,
     "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia",
@@ -42,12 +35,6 @@ SLAB, THICK_SLAB, CUBE, LARGE_CUBE = (20, 224, 160), (80, 224, 160), (40, 56, 40
 # of `voxpress recode --chunk patch`
 BAR = (16, 28, 160)
 SHARD = 8
-
-
-def training_codecs(dtype: Any) -> Any:
-    from voxpress.store.codec_chain import TRAINING_CODECS
-
-    return TRAINING_CODECS[str(dtype)]
 
 
 def _packed(index: int, *, spec: Any, volumes: Any) -> tuple[list[bytes | None], dict[str, Any]]:
@@ -164,7 +151,9 @@ def _row(index: int) -> dict[str, Any]:
 
 def _voxpress(codec: str, chunk: tuple[int, int, int]) -> Callable[[np.ndarray, Path], None]:
     def write(volumes: np.ndarray, folder: Path) -> None:
-        codecs = {"zstd": ZSTD, "zstd-fast": FAST}.get(codec) or training_codecs(volumes.dtype)
+        from voxpress.store.packing import codecs_of
+
+        codecs = codecs_of(codec, str(volumes.dtype))
         write_voxpress({"image": volumes}, folder, codecs=codecs, chunk=chunk, shard_samples=_shard(volumes))
 
     return write
