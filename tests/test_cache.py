@@ -374,7 +374,7 @@ class TestLimit:
 
     def test_the_folder_is_looked_at_once_a_fiftieth(self, tmp_path, shard, monkeypatch):
         looked = []
-        monkeypatch.setattr("voxpress.store.cache.cache.evict", lambda *_: looked.append(1) or True)
+        monkeypatch.setattr("voxpress.store.cache.cache.evict", lambda *_, **__: looked.append(1) or True)
         cached = shard.open(cache_of(tmp_path, 50 * 100_000))
         for byte in range(100_000 // 4096):
             cached.keep([0], [byte], [b"x"])

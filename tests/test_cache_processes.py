@@ -121,6 +121,16 @@ def test_two_do_not_evict_at_once(tmp_path):
     assert cache.status().shards == 1
 
 
+def test_an_eviction_that_does_not_end_lets_nobody_exceed_the_limit_by_more_than_a_step(tmp_path):
+    """Its process may be stopped, or only be one of many on a busy machine."""
+    from voxpress.store.cache.eviction import _lock
+
+    cache = cache_of(tmp_path, 250_000)
+    with _lock(cache.folder):
+        assert run_all([(shard_pieces.fill_in_turn, cache, list(range(5)), 0)], "fork") == [0]
+    assert cache.status().bytes <= cache.limit_bytes + cache.limit_bytes // 50 + 3 * 4096
+
+
 def test_a_writer_that_is_killed_leaves_a_piece_that_is_not_there(tmp_path):
     folder = tmp_path / "cache"
     died = program("die_between_bytes_and_mark", folder)

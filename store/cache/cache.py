@@ -32,8 +32,9 @@ class Cache:
 
     *The limit* counts bytes on the disk. Each process looks at the folder when it has written a fiftieth of its limit
     (and at its first write), and then evicts down to 49 fiftieths, the shard used last excepted. So one process stays
-    within the limit, save for the pieces of one write, and n processes exceed it by at most n - 1 fiftieths and the
-    pieces of n writes. A shard that is evicted while it is open takes room until it is asked for again or closed.
+    within the limit, save for the pieces of one write, and n processes exceed it by at most 2 n - 1 fiftieths and the
+    pieces of n writes (where a process has several threads that write: of a write of each). A shard that is evicted
+    while it is open takes room until it is asked for again or closed.
 
     *What is trusted*: a shard is known by the sha256 in its manifest, but pieces are held against their crc32c only,
     as the sha256 needs the whole file. A store made with intent could so leave wrong pieces of a shard that
@@ -113,7 +114,7 @@ class _Opened:
         self._evicting = threading.Lock()
         self._shards: dict[tuple[str, int, int], CachedShard] = {}
         # as if a step was written, so that the first write finds out about a cache that is over the limit already
-        self._unchecked = cache.limit_bytes
+        self._unchecked = cache.limit_bytes // _STEPS
         self._claimed = False
         self._warned = False
 
@@ -147,10 +148,14 @@ class _Opened:
             self._unchecked += count
             unchecked = self._unchecked
         step = self._cache.limit_bytes // _STEPS
-        if unchecked < step or not self._evicting.acquire(blocking=False):
+        # somebody else's eviction spares this one, but it may take as long as it likes: two steps are not exceeded
+        behind = unchecked >= 2 * step
+        if unchecked < step or not self._evicting.acquire(blocking=behind):
             return
         try:
-            if evict(self._cache.folder, self._cache.limit_bytes - step):
+            # less, where another thread's eviction was waited for
+            unchecked = self._unchecked
+            if unchecked >= step and evict(self._cache.folder, self._cache.limit_bytes - step, insist=behind):
                 with self._lock:
                     self._unchecked -= unchecked
         except FileNotFoundError:

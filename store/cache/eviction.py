@@ -64,12 +64,14 @@ def plan_eviction(held: Sequence[Held], most_bytes: int) -> list[Held]:
     return going
 
 
-def evict(folder: Path, most_bytes: int) -> bool:
+def evict(folder: Path, most_bytes: int, *, insist: bool = False) -> bool:
     """Bring a cache below `most_bytes`, unless another process is at it.
 
     Args:
         folder: of the cache; it is claimed.
         most_bytes: what the shards may take afterwards, save that one always stays.
+        insist: do it even so: the other process may be slow, and counts nothing that was written since it began. Two
+            at once may remove a shard more than they need to.
 
     Returns:
         whether it was done here.
@@ -78,10 +80,10 @@ def evict(folder: Path, most_bytes: int) -> bool:
         OSError: the folder cannot be read.
     """
     with _lock(folder) as ours:
-        if ours:
+        if ours or insist:
             for shard in plan_eviction(_held(folder), most_bytes):
                 remove_file(folder, shard.sha256, inode=shard.inode)
-    return ours
+    return ours or insist
 
 
 def status_of(folder: Path, limit_bytes: int) -> CacheStatus:
