@@ -12,6 +12,8 @@ from .frames import MOST_FRAMES, MOST_PLAIN_BYTES
 from .stacks import columns_of, stacks_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from .chunk_access import ChunkAccess
@@ -87,7 +89,13 @@ class FrameRead:
 
 
 def frame_reads(
-    reader: Reader, shard: str, wanted: Wanted, access: ChunkAccess, index: NDArray[np.int64]
+    reader: Reader,
+    shard: str,
+    wanted: Wanted,
+    access: ChunkAccess,
+    index: NDArray[np.int64],
+    *,
+    only: Collection[int] | None = None,
 ) -> list[FrameRead]:
     """Plan the reads for a box, and fill it where chunks are missing, which are all background.
 
@@ -97,14 +105,17 @@ def frame_reads(
         wanted: the box.
         access: of its array, whose chunks are zstd frames.
         index: (chunks of the shard, 2) offset and size of each, both negative where it is missing.
+        only: numbers of chunks of the shard; the others are neither read nor filled.
     """
     spec = access.spec
     columns = columns_of(wanted.box, spec)
     first = wanted.slot % spec.shard_samples * access.per_sample
-    starts, sizes = index[np.array(columns.numbers) + first].T.tolist()
+    numbers = np.array(columns.numbers) + first
+    starts, sizes = index[numbers].T.tolist()
+    there = [size > 0 for size in sizes] if only is None else [number in only for number in numbers.tolist()]
     most = max(1, min(MOST_FRAMES, MOST_PLAIN_BYTES // access.chunk_bytes))
-    stacks, missing = stacks_of(columns, [size > 0 for size in sizes], thickness=spec.chunk[0], most=most)
-    for stack in missing:
+    stacks, missing = stacks_of(columns, there, thickness=spec.chunk[0], most=most)
+    for stack in missing if only is None else ():
         fill_background(wanted.target[stack.outer], wanted.fill, spec.numpy_dtype)
     reads: list[FrameRead] = []
     spans = [(start, start + size) for start, size in zip(starts, sizes, strict=True)]

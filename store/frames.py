@@ -85,6 +85,31 @@ class Frames:
             reached = stop
         return cls(runs=runs, _bodies=memory[:at], _each=each, _sums=sums)
 
+    @classmethod
+    def taken(
+        cls, ranges: Sequence[tuple[int, int]], data: NDArray[np.uint8], first: int, memory: NDArray[np.uint8]
+    ) -> Frames:
+        """Of bytes that were read already.
+
+        Args:
+            ranges: first byte and end of each chunk in the file, in the order in which they are to be unpacked.
+            data: what was read.
+            first: where it begins in the file.
+            memory: as many bytes as all chunks, elsewhere.
+        """
+        sums = bytearray()
+        room, read = memory.data, data.data
+        each: list[memoryview] = []
+        at = 0
+        for start, stop in ranges:
+            end, checksum = at + stop - start - CRC_BYTES, stop - first - CRC_BYTES
+            # unlike NumPy's, such a copy does not let go of the GIL
+            room[at:end] = read[start - first : checksum]
+            sums += read[checksum : stop - first]
+            each.append(room[at:end])
+            at = end
+        return cls(runs=[], _bodies=memory[:at], _each=each, _sums=sums)
+
     def unpack(self, plain_bytes: int, out: NDArray[Any]) -> None:
         """Check every checksum, and unpack all frames, once all parts are filled.
 

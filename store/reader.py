@@ -7,7 +7,7 @@ byte range and unpacks its chunks. Nothing here starts a thread.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from .frame_reads import WIDE_GAP_BYTES, FrameRead, fill_background, frame_reads
 from .frames import Frames
 from .layout import shard_path, split_and_name
 from .plan import Coalescing, checked_box, coalesce, parts_of
+from .read_memory import ReadMemory
 from .shard_indexes import FETCHES, ShardIndexes
 
 if TYPE_CHECKING:
@@ -71,15 +72,19 @@ class Wanted:
 
 @dataclass(slots=True, eq=False)
 class _Piece:
-    """One inner chunk and the part of it that is wanted; without a target it is only fetched into the cache."""
+    """One inner chunk and the part of it that is wanted; if nothing is, it is only fetched into the cache."""
 
     number: int
     start: int
     stop: int
-    target: NDArray[Any] | None = None
+    wanted: Wanted | None = None
     inner: Slices | None = None
-    fill: Fill | None = None
-    ticket: Any = None
+    outer: Slices | None = None
+
+    @property
+    def target(self) -> NDArray[Any] | None:
+        """Where it goes."""
+        return None if self.wanted is None or self.outer is None else self.wanted.target[self.outer]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -90,6 +95,7 @@ class Read:
         shard: file, relative to the store.
         start, stop: byte range that they lie in, end excluded.
         cached: it is in the local cache already.
+        together: its pieces once more, arranged to be unpacked by few calls where their codec can do that.
     """
 
     reader: Reader
@@ -99,11 +105,12 @@ class Read:
     pieces: list[_Piece]
     cached: CachedShard | None = None
     keep: CachedShard | None = None
+    together: list[FrameRead] = field(default_factory=list)
 
     @property
     def tickets(self) -> set[Any]:
         """Tickets of the boxes that wait for this read."""
-        return {piece.ticket for piece in self.pieces}
+        return {None if piece.wanted is None else piece.wanted.ticket for piece in self.pieces}
 
     def run(self) -> None:
         """Fetch the pieces and unpack them into the targets.
@@ -113,30 +120,6 @@ class Read:
             RemoteError: the server failed for good.
         """
         self.reader._run(self)  # noqa: SLF001 - a read is a part of its reader
-
-
-class _Memory:
-    """What one read at a time works in, and the next one again, in whatever thread.
-
-    Fresh pages cost more than what is done in them, and threads end with each epoch.
-    """
-
-    def __init__(self) -> None:
-        self._bytes = np.empty(0, np.uint8)
-        self._chunks: dict[tuple[tuple[int, ...], str], NDArray[Any]] = {}
-
-    def bytes(self, size: int) -> NDArray[np.uint8]:
-        """For the bytes of a read."""
-        if len(self._bytes) < size:
-            self._bytes = np.empty(size, np.uint8)
-        return self._bytes[:size]
-
-    def chunks(self, spec: ArraySpec, count: int) -> NDArray[Any]:
-        """For some unpacked chunks."""
-        key = spec.chunk, spec.dtype
-        if key not in self._chunks or len(self._chunks[key]) < count:
-            self._chunks[key] = np.empty((count, *spec.chunk), spec.numpy_dtype)
-        return np.asarray(self._chunks[key][:count])
 
 
 class Reader:
@@ -158,7 +141,7 @@ class Reader:
         self._read_parts = None if source.remote else getattr(source, "read_parts", None)
         self._indexes = ShardIndexes(source, manifest, self._cached)
         self._accesses: dict[str, ChunkAccess] = {}
-        self._unused: deque[_Memory] = deque()
+        self._unused: deque[ReadMemory] = deque()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Reader, (self.source, self._manifest, self.cache)
@@ -200,7 +183,11 @@ class Reader:
         index = self._indexes.of(shard, access.spec)
         if access.by_one_call and self._read_parts is not None:
             return [read for one in wanted for read in frame_reads(self, shard, one, access, index)]
-        return self._piece_reads(shard, access, wanted, index)
+        reads = self._piece_reads(shard, access, wanted, index)
+        if access.by_one_call:
+            for read in reads:
+                read.together = self._together(read, access, index)
+        return reads
 
     def _piece_reads(
         self, shard: str, access: ChunkAccess, wanted: Sequence[Wanted], index: NDArray[np.int64]
@@ -213,14 +200,24 @@ class Reader:
             numbers = parts.numbers + one.slot % spec.shard_samples * access.per_sample
             entries = index[numbers].tolist()
             for number, (inner, outer), (start, size) in zip(numbers.tolist(), parts.slices, entries, strict=True):
-                target = one.target[outer]
                 if start < 0:
-                    fill_background(target, one.fill, spec.numpy_dtype)
+                    fill_background(one.target[outer], one.fill, spec.numpy_dtype)
                     continue
-                held.append(_Piece(number, start, start + size, target, inner, one.fill, one.ticket))
+                held.append(_Piece(number, start, start + size, one, inner, outer))
                 owners.append(owner)
         # sharing a request pays over a network; on a disk, a read for each box lets more threads work
         return self._reads(shard, access, held, [0] * len(owners) if self.source.remote else owners)
+
+    def _together(self, read: Read, access: ChunkAccess, index: NDArray[np.int64]) -> list[FrameRead]:
+        numbers: dict[Wanted, set[int]] = {}
+        for piece in read.pieces:
+            assert piece.wanted is not None
+            numbers.setdefault(piece.wanted, set()).add(piece.number)
+        return [
+            part
+            for wanted, some in numbers.items()
+            for part in frame_reads(self, read.shard, wanted, access, index, only=some)
+        ]
 
     def whole_shard(self, shard: str, path: str) -> list[Read]:
         """Reads that bring what is missing of a shard into the cache; nothing is unpacked, checksums are checked."""
@@ -267,7 +264,7 @@ class Reader:
 
     def _run(self, read: Read) -> None:
         numbers = [piece.number for piece in read.pieces]
-        if read.keep is not None and read.keep.have(numbers).all() and all(p.target is None for p in read.pieces):
+        if read.keep is not None and read.keep.have(numbers).all() and all(p.wanted is None for p in read.pieces):
             # another thread or process has brought them meanwhile
             return
         memory = self._memory()
@@ -279,7 +276,7 @@ class Reader:
     def _run_frames(self, read: FrameRead) -> None:
         memory = self._memory()
         try:
-            sound = self._at_once(read, memory)
+            sound = self._from_file(read, memory)
         finally:
             self._unused.append(memory)
         if not sound:
@@ -288,13 +285,13 @@ class Reader:
             for each in self._piece_reads(read.shard, read.access, [read.wanted], index):
                 each.run()
 
-    def _memory(self) -> _Memory:
+    def _memory(self) -> ReadMemory:
         try:
             return self._unused.pop()
         except IndexError:
-            return _Memory()
+            return ReadMemory()
 
-    def _at_once(self, read: FrameRead, memory: _Memory) -> bool:
+    def _from_file(self, read: FrameRead, memory: ReadMemory) -> bool:
         """Read all chunks, and unpack them by one call; False if anything is wrong."""
         size = sum(stop - start for start, stop in read.ranges)
         frames = Frames.of(read.ranges, memory.bytes(size + WIDE_GAP_BYTES), max_gap_bytes=WIDE_GAP_BYTES)
@@ -306,7 +303,7 @@ class Reader:
                 return False
         return self._unpack_frames(read, frames, memory)
 
-    def _unpack_frames(self, read: FrameRead, frames: Frames, memory: _Memory) -> bool:
+    def _unpack_frames(self, read: FrameRead, frames: Frames, memory: ReadMemory) -> bool:
         straight = read.straight()
         chunks = memory.chunks(read.access.spec, len(read.ranges)) if straight is None else straight
         try:
@@ -320,18 +317,28 @@ class Reader:
     def _decode_frames(self, read: FrameRead, frames: Frames, out: NDArray[Any]) -> None:
         frames.unpack(read.access.chunk_bytes, out)
 
-    def _one_by_one(self, read: Read, memory: _Memory) -> None:
+    def _one_by_one(self, read: Read, memory: ReadMemory) -> None:
         data = memory.bytes(read.stop - read.start)
         keep = read.keep
         if read.cached is None or not read.cached.read_into(read.start, data.data):
             keep = read.keep or read.cached
             self.source.read_into(read.shard, read.start, data.data)
-        sound = [piece for piece in read.pieces if self._is_sound(read, piece, data, memory)]
+        sound = read.pieces
+        if not self._at_once(read, data, memory):
+            sound = [piece for piece in read.pieces if self._is_sound(read, piece, data, memory)]
         if keep is not None and sound:
             parts = [data[piece.start - read.start : piece.stop - read.start] for piece in sound]
             keep.keep([piece.number for piece in sound], [piece.start for piece in sound], parts)
 
-    def _is_sound(self, read: Read, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> bool:
+    def _at_once(self, read: Read, data: NDArray[np.uint8], memory: ReadMemory) -> bool:
+        """Unpack all pieces by few calls; False if anything is wrong, or their codec cannot do that."""
+        room = memory.bodies(len(data) if read.together else 0)
+        return bool(read.together) and all(
+            self._unpack_frames(part, Frames.taken(part.ranges, data, read.start, room), memory)
+            for part in read.together
+        )
+
+    def _is_sound(self, read: Read, piece: _Piece, data: NDArray[np.uint8], memory: ReadMemory) -> bool:
         """Unpack a piece; one that was damaged on the way, or in the cache, is fetched again, and kept apart."""
         try:
             self._unpack(read.shard, piece, data[piece.start - read.start : piece.stop - read.start], memory)
@@ -340,7 +347,7 @@ class Reader:
             return False
         return True
 
-    def _again(self, read: Read, piece: _Piece, error: ValueError, memory: _Memory) -> None:
+    def _again(self, read: Read, piece: _Piece, error: ValueError, memory: ReadMemory) -> None:
         if read.cached is not None:
             read.cached.forget([piece.number])
         data = np.empty(piece.stop - piece.start, np.uint8)
@@ -357,18 +364,20 @@ class Reader:
         msg = f"{read.shard} cannot be decoded ({error}); {ADVICE}"
         raise CorruptError(msg, kind="checksum", path=read.shard) from error
 
-    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> None:
+    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: ReadMemory) -> None:
         access = self._access(shard.rpartition("/")[0])
-        if piece.target is None:
+        if piece.wanted is None:
             if has_checksum(access.spec.codecs):
                 check_crc(data)
             return
-        if piece.inner is None and piece.fill is None and piece.target.flags.c_contiguous:
-            access.decode(data, piece.target)
+        target, fill = piece.target, piece.wanted.fill
+        assert target is not None
+        if piece.inner is None and fill is None and target.flags.c_contiguous:
+            access.decode(data, target)
             return
         (chunk,) = memory.chunks(access.spec, 1)
         access.decode(data, chunk)
-        _fill_from(piece, chunk)
+        (fill or copy_box)(target, chunk if piece.inner is None else chunk[piece.inner])
 
     def _cached(self, shard: str, spec: ArraySpec) -> CachedShard | None:
         # without checksums nobody would notice a torn piece
@@ -376,8 +385,3 @@ class Reader:
             return None
         record = self._manifest.files[shard]
         return self.cache.open_shard(record.sha256, record.bytes, spec.shard_samples * spec.chunks_per_sample)
-
-
-def _fill_from(piece: _Piece, chunk: NDArray[Any]) -> None:
-    assert piece.target is not None
-    (piece.fill or copy_box)(piece.target, chunk if piece.inner is None else chunk[piece.inner])

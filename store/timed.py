@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from .frame_reads import FrameRead
     from .frames import Frames
     from .manifest import Manifest
-    from .reader import Read, Wanted, _Memory, _Piece
+    from .read_memory import ReadMemory
+    from .reader import Read, Wanted, _Piece
 
 __all__ = ["TimedReader", "TimedStore", "open_timed"]
 
@@ -116,7 +117,7 @@ class TimedReader(Reader):
         wall, cpu = watch.read()
         self.tally.add(run_s=wall, run_cpu_s=cpu)
 
-    def _unpack_frames(self, read: FrameRead, frames: Frames, memory: _Memory) -> bool:
+    def _unpack_frames(self, read: FrameRead, frames: Frames, memory: ReadMemory) -> bool:
         watch = Stopwatch()
         if not super()._unpack_frames(read, frames, memory):
             return False
@@ -130,12 +131,12 @@ class TimedReader(Reader):
         wall, cpu = watch.read()
         self.tally.add(decode_s=wall, decode_cpu_s=cpu)
 
-    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: _Memory) -> None:
+    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: ReadMemory) -> None:
         watch = Stopwatch()
         super()._unpack(shard, piece, data, memory)
         wall, cpu = watch.read()
-        if piece.target is not None:
-            self._add(self._access(shard.rpartition("/")[0]), 1, [piece.target], wall, cpu)
+        if (target := piece.target) is not None:
+            self._add(self._access(shard.rpartition("/")[0]), 1, [target], wall, cpu)
 
     def _add(self, access: ChunkAccess, chunks: int, targets: Sequence[NDArray[Any]], wall: float, cpu: float) -> None:
         self.tally.add(

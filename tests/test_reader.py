@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from voxpress import CorruptError, store
 from voxpress.store.codec_chain import CODECS, FAST_CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
-from voxpress.store.plan import checked_box
+from voxpress.store.plan import Coalescing, checked_box
 from voxpress.store.reader import Reader, Wanted
 from voxpress.store.sources import LocalSource
 
@@ -84,6 +84,9 @@ def cases(draw):
         "samples": draw(st.integers(1, 5)),
         "shard": draw(st.integers(1, 3)),
         "seed": draw(st.integers(0, 2**32 - 1)),
+        "rule": Coalescing(
+            max_gap_bytes=draw(st.sampled_from([0, 50, 10**6])), max_read_bytes=draw(st.integers(1, 500))
+        ),
     }
 
 
@@ -109,6 +112,21 @@ def test_boxes_are_what_zarr_python_reads(case):
             found = reader.read(PATH, slot, case["box"])
             np.testing.assert_array_equal(found, array[slot, x, y, z], strict=True)
             np.testing.assert_array_equal(reader.read(PATH, slot), volumes[slot], strict=True)
+        far = Reader(FarAway(Path(folder)), reader._manifest)
+        far._rule = case["rule"]
+        targets = [np.empty([stop - start for start, stop in case["box"]], spec.numpy_dtype) for _ in volumes]
+        wanted = [Wanted(path=PATH, slot=slot, box=case["box"], target=target) for slot, target in enumerate(targets)]
+        for start in range(0, len(wanted), case["shard"]):
+            for read in far.open(far.shard_of(PATH, start), wanted[start : start + case["shard"]]):
+                read.run()
+        for slot, target in enumerate(targets):
+            np.testing.assert_array_equal(target, array[slot, x, y, z])
+
+
+class FarAway(LocalSource):
+    """A folder that is read as if it were on a server."""
+
+    remote = True
 
 
 @pytest.fixture
@@ -152,6 +170,17 @@ def test_chunks_of_a_box_that_lie_far_apart_are_one_read_without_what_is_between
     one_chunk = reader._indexes.of(reader.shard_of(PATH, 0), spec)[:, 1].max()
     assert sorted(map(len, runs)) == [1, 2, 4]
     assert all(sum(run) <= 4 * one_chunk for run in runs)
+
+
+def test_what_a_server_sends_is_unpacked_together(tmp_path, monkeypatch):
+    spec = dataclasses.replace(tiny.SPECS["image"], dtype="uint8", codecs=CODECS, shard_samples=1)
+    volume = np.random.default_rng(0).integers(1, 256, (1, *spec.shape), np.uint8)
+    near, _ = written_by_zarr(tmp_path, spec, volume)
+    reader = Reader(FarAway(tmp_path), near._manifest)
+    monkeypatch.setattr(reader, "_is_sound", lambda *_: pytest.fail("one by one"))
+    np.testing.assert_array_equal(reader.read(PATH, 0), volume[0])
+    box = ((3, 11), (2, 17), (1, 16))
+    np.testing.assert_array_equal(reader.read(PATH, 0, box), volume[0, 3:11, 2:17, 1:16])
 
 
 def test_many_threads_read_at_once(reader):

@@ -202,7 +202,7 @@ def measure(
     rounds: int,
     seconds: float,
     check: Callable[[Station, Data], None],
-    before: Callable[[Path], None] | None = None,
+    many: bool = False,
 ) -> dict[tuple[str, int], Found]:
     """Check each reader, then let them take turns.
 
@@ -211,12 +211,15 @@ def measure(
         data: what they read.
         rounds, seconds: of each reader.
         check: raises AssertionError where a reader's voxels are not those of the data.
-        before: called with a reader's folder before each of its rounds, for example to drop it from the page cache.
+        many: there are more volumes than stay in memory for all readers: only the files of one reader are kept in the
+            page cache at a time. They are read before each of its rounds, and a round that does not count lets readers
+            that map their files do so.
     """
     _forget_streaming()
     folders = {name: data.format(name) for name in dict.fromkeys(reader.format for reader in readers)}
     stations = {reader.key: Station(reader, folders[reader.format]) for reader in readers}
     found = {key: Found() for key in stations}
+    warmed: Path | None = None
     try:
         for key, station in stations.items():
             found[key].error = checked(key, station, data, check)
@@ -226,10 +229,13 @@ def measure(
                 one = found[reader.key]
                 if one.error:
                     continue
-                if before:
-                    before(folders[reader.format])
-                used = _cpu_seconds(stations[reader.key].process.pid)
+                if many and warmed != folders[reader.format]:
+                    warmed = folders[reader.format]
+                    _warm_alone(warmed, folders.values())
                 try:
+                    if many:
+                        stations[reader.key].ask("round", seconds)
+                    used = _cpu_seconds(stations[reader.key].process.pid)
                     count, elapsed, first = stations[reader.key].ask("round", seconds)
                 except RuntimeError as error:
                     one.error = str(error)
@@ -316,6 +322,16 @@ def warm(folder: Path) -> None:
         with path.open("rb", buffering=0) as file:
             while file.readinto(buffer):
                 pass
+
+
+def _warm_alone(folder: Path, folders: Iterable[Path]) -> None:
+    """Have the files of one folder in the page cache, and those of the others not.
+
+    With too many there, what is read first would be dropped again for what is read last.
+    """
+    for each in folders:
+        cold(each)
+    warm(folder)
 
 
 def cold(folder: Path) -> None:

@@ -14,40 +14,45 @@ from typing import Any
 
 import peers
 import peers_http
-from data import Data, arguments
+from data import FEW, Data, arguments
 from documents import PERFORMANCE, machine, table, write_section
 from measuring import Found, Reader, Station, check_patches, check_volumes, checked, number, ratio
 from server import Server
 
 PATCH = (96, 96, 96)
-_OURS, _OURS_PATCHES = "voxpress, zstd", "voxpress, slabs of 20, zstd"
+_OURS, _OURS_PATCHES, _OURS_BARS = "voxpress, zstd", "voxpress, slabs of 20, zstd", "voxpress, bars, zstd-fast"
 _TIMEOUT_S = 120
 
 
 def _volumes(count: int) -> list[Reader]:
+    few = [
+        Reader("WebDataset nii.gz, 2 workers", "webdataset-nii", partial(peers_http.webdataset, kind="nii.gz")),
+        Reader("zarr-python + obstore, (80,112,80), 8 threads", "zarr", peers_http.zarr_obstore),
+        Reader("nii.gz, 8 threads", "nifti", partial(peers_http.nifti, count=count)),
+        Reader("Hugging Face Nifti, 2 workers", "hf-nifti", peers_http.huggingface),
+    ]
     return [
         Reader(_OURS, "voxpress-zstd", peers.voxpress),
         Reader("TensorStore, slabs of 20, 8 ahead", "tensorstore", peers.tensorstore_ahead),
         Reader("MDS zstd, 2 workers", "mds-zstd", peers_http.mds),
         Reader("WebDataset npy, 2 workers", "webdataset-npy", peers_http.webdataset),
-        Reader("WebDataset nii.gz, 2 workers", "webdataset-nii", partial(peers_http.webdataset, kind="nii.gz")),
-        Reader("zarr-python + obstore, (80,112,80), 8 threads", "zarr", peers_http.zarr_obstore),
         Reader("zarr-python + obstore, slabs of 20, 8 threads", "zarr-slab", peers_http.zarr_obstore),
-        Reader("nii.gz, 8 threads", "nifti", partial(peers_http.nifti, count=count)),
-        Reader("Hugging Face Nifti, 2 workers", "hf-nifti", peers_http.huggingface),
+        *(few if count <= FEW else ()),
     ]
 
 
-def _patches() -> list[Reader]:
+def _patches(count: int) -> list[Reader]:
     of = partial(partial, patch=PATCH)
+    few = [Reader("zarr-python + obstore, bars, 8 threads", "zarr-bar", of(peers_http.zarr_obstore))]
     return [
         Reader(_OURS_PATCHES, "voxpress-zstd", of(peers.voxpress, shuffle=True)),
-        Reader("voxpress, slabs of 10, zstd", "voxpress-zstd-slab10", of(peers.voxpress, shuffle=True)),
-        Reader("voxpress, cubes, zstd", "voxpress-zstd-cube", of(peers.voxpress, shuffle=True)),
+        Reader("voxpress, bars, zstd", "voxpress-zstd-bar", of(peers.voxpress, shuffle=True)),
+        Reader(_OURS_BARS, "voxpress-fast-bar", of(peers.voxpress, shuffle=True)),
         Reader("TensorStore, slabs of 20, 8 ahead", "tensorstore", of(peers.tensorstore_ahead)),
-        Reader("TensorStore, cubes, 8 ahead", "tensorstore-cube", of(peers.tensorstore_ahead)),
+        Reader("TensorStore, bars, zstd-fast, 8 ahead", "tensorstore-fast-bar", of(peers.tensorstore_ahead)),
         Reader("zarr-python + obstore, slabs of 20, 8 threads", "zarr-slab", of(peers_http.zarr_obstore)),
-        Reader("zarr-python + obstore, cubes, 8 threads", "zarr-cube", of(peers_http.zarr_obstore)),
+        Reader("zarr-python + obstore, slabs of 20, zstd-fast, 8 threads", "zarr-fast", of(peers_http.zarr_obstore)),
+        *(few if count <= FEW else ()),
     ]
 
 
@@ -87,7 +92,7 @@ def _run(readers: list[Reader], server: Server, data: Data, rounds: int) -> dict
     return found
 
 
-def _table(found: dict[str, Found], mine: str, what: str, one_of: str) -> str:
+def _table(found: dict[str, Found], mine: list[str], what: str, one_of: str) -> str:
     def median(values: list[float]) -> str:
         return number(statistics.median(values)) if values else "failed"
 
@@ -99,12 +104,12 @@ def _table(found: dict[str, Found], mine: str, what: str, one_of: str) -> str:
             median(one.extra["requests"]),
             median(one.extra["MB"]),
             median(one.first_s),
-            number(ratio(found[mine], one)) if mine in found else "",
+            *(number(ratio(found[ours], one)) if ours in found else "" for ours in mine),
         ]
         for name, one in found.items()
     ]
     header = [f"{what}/s", "from opening to the end", "after the first batch", f"requests a {one_of}"]
-    return table([*header, f"MB a {one_of}", "first batch after opening, s", f"{mine} ÷ it"], rows)
+    return table([*header, f"MB a {one_of}", "first batch after opening, s", *(f"{ours} ÷ it" for ours in mine)], rows)
 
 
 def _asked(volumes: dict[str, Found], patches: dict[str, Found]) -> str:
@@ -127,6 +132,7 @@ def _asked(volumes: dict[str, Found], patches: dict[str, Found]) -> str:
     ask("volumes: ≥ 1.5× the best of MDS and WebDataset", volumes, _OURS, ("MDS", "WebDataset"), 1.5)
     ask("volumes: ≥ 2.5× zarr-python with obstore", volumes, _OURS, ("zarr-python",), 2.5)
     ask("patches: ≥ 8× zarr-python", patches, _OURS_PATCHES, ("zarr-python",), 8)
+    ask("patches: ≥ 8× zarr-python, bars, zstd-fast", patches, _OURS_BARS, ("zarr-python",), 8)
     for found, mine, what in ((volumes, _OURS, "volume"), (patches, _OURS_PATCHES, "patch")):
         if mine in found:
             limit(f"≤ 1.2 requests a {what}", found[mine].extra["requests"], 1.2)
@@ -141,7 +147,7 @@ def main() -> None:
     args = parser.parse_args()
     data = Data(args.data, args.volumes)
     data.digests()
-    chosen: dict[str, Any] = {"volumes": _volumes(args.volumes), "patches": _patches()}
+    chosen: dict[str, Any] = {"volumes": _volumes(args.volumes), "patches": _patches(args.volumes)}
     chosen = {
         w: [r for r in rs if not args.only or any(part in r.name for part in args.only)] for w, rs in chosen.items()
     }
@@ -165,15 +171,15 @@ def main() -> None:
         f"opening to the end with nothing kept, {args.rounds} rounds in which the readers take turns, median; imports "
         "do not count. Requests and bytes are those of the server's log. Every reader gave the right voxels before it "
         "was timed. LitData has no plain HTTP.\n\n"
-        + _table(found["volumes"], _OURS, "volumes", "volume")
-        + f"\n\nPatches of {PATCH[0]}³, one a volume:\n\n"
-        + _table(found["patches"], _OURS_PATCHES, "patches", "patch")
+        + _table(found["volumes"], [_OURS], "volumes", "volume")
+        + f"\n\nPatches of {PATCH[0]}³, one a volume; bars are chunks of (16,28,160):\n\n"
+        + _table(found["patches"], [_OURS_PATCHES, _OURS_BARS], "patches", "patch")
         + "\n\n"
         + _asked(found["volumes"], found["patches"])
     )
     print(text)
     if args.write:
-        write_section(PERFORMANCE, "loaders-http", text)
+        write_section(PERFORMANCE, "loaders-http" + (f"-{args.volumes}" if args.volumes != 64 else ""), text)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import peers
 from data import FEW, Data, arguments
 from decode_limit import decode_only
 from documents import PERFORMANCE, machine, write_section
-from measuring import check_volumes, measure, warm
+from measuring import check_volumes, measure
 from tables import Goal, Row, goals, readers_of, table_of
 
 ZSTD, LZ4 = ("voxpress, zstd", 0), ("voxpress, lz4", 0)
@@ -84,9 +84,7 @@ def main() -> None:
     data.digests()
     rows = _rows()
     readers = readers_of(rows, only=args.only, many=many)
-    found = measure(
-        readers, data, rounds=args.rounds, seconds=args.seconds, check=check_volumes, before=warm if many else None
-    )
+    found = measure(readers, data, rounds=args.rounds, seconds=args.seconds, check=check_volumes, many=many)
     text = (
         f"Machine: {machine()}. {args.volumes} volumes of 160×224×160 uint8, batches of 2, {args.rounds} rounds of "
         f"about {args.seconds:g} s in which the readers take turns, median; page cache warm, torch threads 1, whole "
