@@ -255,7 +255,7 @@ class Reader:
             return
         memory = self._memory()
         try:
-            self._one_by_one(read, memory)
+            self._from_source(read, memory)
         finally:
             self._unused.append(memory)
 
@@ -303,7 +303,7 @@ class Reader:
     def _decode_frames(self, read: FrameRead, frames: Frames, out: NDArray[Any]) -> None:
         frames.unpack(read.access.chunk_bytes, out)
 
-    def _one_by_one(self, read: Read, memory: ReadMemory) -> None:
+    def _from_source(self, read: Read, memory: ReadMemory) -> None:
         data = memory.bytes(read.stop - read.start)
         keep = read.keep
         if read.cached is None or not read.cached.read_into(read.start, data.data):

@@ -93,7 +93,7 @@ def main() -> None:
     args = parser.parse_args()
     data = Data(args.data, args.volumes)
     many = args.volumes > FEW
-    rows = [row for row in rows_of(_rows(args.size), only=args.only) if row[-1] or not many]
+    rows = rows_of(_rows(args.size), only=args.only, many=many)
     found = measure(
         readers_of(rows, only=[]),
         data,

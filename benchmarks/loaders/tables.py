@@ -26,15 +26,14 @@ def readers_of(rows: list[Row], *, only: list[str], many: bool = False) -> list[
 
     return [
         Reader(name, form, partial(maker, workers=w) if len(workers) > 1 or w else maker, w)
-        for name, form, maker, workers, with_many in rows_of(rows, only=only)
+        for name, form, maker, workers, _ in rows_of(rows, only=only, many=many)
         for w in workers
-        if with_many or not many
     ]
 
 
-def rows_of(rows: list[Row], *, only: list[str]) -> list[Row]:
-    """The rows that are asked for by parts of their names; all, if nothing is."""
-    return [row for row in rows if not only or any(part in row[0] for part in only)]
+def rows_of(rows: list[Row], *, only: list[str], many: bool = False) -> list[Row]:
+    """The rows that are asked for by parts of their names, all if nothing is; with many volumes, those meant for it."""
+    return [row for row in rows if (row[-1] or not many) and (not only or any(part in row[0] for part in only))]
 
 
 def table_of(rows: list[Row], found: Results, data: Data, *, unit: str, mine: list[tuple[str, int]]) -> str:
