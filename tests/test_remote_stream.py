@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.utils.data import DataLoader
 
 import voxpress as vp
 from voxpress import CorruptError, RemoteError, StallError, store
-from voxpress.loaders import VolumeStream, order
+from voxpress.loaders import VolumeStream, order, pipeline
 from voxpress.store.cache import cache_of
 from voxpress.store.opening import open_source
 from voxpress.store.sources import Limits
@@ -82,6 +83,34 @@ def test_neighbours_share_requests(server):
     check_epoch(VolumeStream(cohort, batch_size=2, dtype=None))
     # for two arrays four indexes and six ranges: batches are planned in windows of 1, 2 and 3, which cross two shards
     assert server.requests == 20
+
+
+def test_the_first_batch_has_the_server_to_itself(server, monkeypatch):
+    monkeypatch.setattr(pipeline, "_HEAD_START_S", 30.0)
+    cohort = opened(server)
+    _ = cohort.table
+    server.reset()
+    asked = []
+    check_epoch(
+        VolumeStream(cohort, batch_size=2, dtype=None, transform=lambda item: asked.append(len(server.log)) or item)
+    )
+    # for each array one index and one range
+    assert asked[:2] == [4, 4]
+
+
+@pytest.mark.timeout(30)
+def test_a_first_batch_that_comes_late_holds_up_no_other(sealed_store):
+    first, others = threading.Event(), threading.Event()
+
+    def answer(method, path, headers):
+        if "image/c.0" in path and not first.is_set():
+            first.set()
+            others.wait(50)
+        elif "image/c." in path:
+            others.set()
+
+    with RangeServer(sealed_store, answer=answer) as server:
+        check_epoch(VolumeStream(opened(server, limits=Limits()), batch_size=1, dtype=None))
 
 
 def test_a_patch_fetches_its_chunks_only(server, sealed_store):

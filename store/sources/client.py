@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .backoff import Attempts, Limits
+    from .deadlines import Received
 
 __all__ = ["Answer", "Client", "Query", "client_of", "status_text", "without_secrets"]
 
@@ -61,32 +62,38 @@ class Answer:
     """The head of an answer; its body is still to be read.
 
     Attributes:
-        response: of urllib3.
+        received: of the connection.
         deadline: of the request; whoever reads the body extends it when there is progress.
     """
 
-    response: urllib3.BaseHTTPResponse
+    received: Received
     deadline: Deadline
 
     @property
     def status(self) -> int:
         """Status code."""
-        return self.response.status
+        return self.received.head.status
 
     @property
     def body_bytes(self) -> int | None:
         """Size of the body, as far as it is known."""
-        told = self.response.headers.get("Content-Length", "")
+        told = self.header("Content-Length")
         return int(told) if told.isascii() and told.isdigit() else None
 
     def header(self, name: str) -> str:
         """A header, or an empty text."""
-        return self.response.headers.get(name, "")
+        return self.received.head.headers.get(name, "")
+
+    def read_into(self, memory: memoryview) -> int:
+        """Put what has arrived of the body, at least a byte, into memory; 0 at its end."""
+        return self.received.read_into(memory)
 
     def finish(self) -> None:
         """Read the rest of a small body, so that the connection can be used again."""
         if self.body_bytes is not None and self.body_bytes <= _SMALL_BODY_BYTES:
-            self.response.read(self.body_bytes)
+            rest = memoryview(bytearray(self.body_bytes))
+            while self.read_into(rest):
+                pass
 
 
 class Client:
@@ -143,11 +150,11 @@ class Client:
         if query.authorization and _origin(url) == _origin(query.url):
             headers["Authorization"] = query.authorization
         with gate.admitted(attempts, self.rng):
-            deadline, response = Deadline.in_s(self.limits.timeout_s), None
+            deadline, received = Deadline.in_s(self.limits.timeout_s), None
             try:
-                response = send(self._pools(url), url, headers, deadline, self.limits.connect_s)
+                received = send(self._pools(url), url, headers, deadline, self.limits.connect_s)
                 gate.answered = True
-                answer = Answer(response, deadline)
+                answer = Answer(received, deadline)
                 _raise_if_busy(answer, url)
                 yield answer
             except VoxpressError:
@@ -156,9 +163,9 @@ class Client:
                 self._led_to.pop(query.url, None)
                 raise self._failure(error, url) from error
             finally:
-                if response is not None:
+                if received is not None:
                     # of no effect where the body was read to its end: the connection is in the pool by then
-                    response.close()
+                    received.head.close()
 
     def _failure(self, error: Exception, url: str) -> Exception:
         """What a failed request means; texts of urllib3 are left out, as they may hold signed addresses."""
@@ -218,7 +225,7 @@ def without_secrets(url: str) -> str:
 def _raise_if_busy(answer: Answer, url: str) -> None:
     if answer.status < 500 and answer.status not in _BUSY:
         return
-    told = retry_after_s(answer.response.headers, datetime.now(UTC))
+    told = retry_after_s(answer.received.head.headers, datetime.now(UTC))
     busy = answer.status == HTTPStatus.TOO_MANY_REQUESTS or (answer.status == 503 and told is not None)
     answer.finish()
     raise Failure(f"was answered with {status_text(answer.status)}", host=url, retry_after=told, busy=busy)

@@ -21,7 +21,28 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-__all__ = ["Deadline", "deadline_pools", "send"]
+__all__ = ["Deadline", "Received", "deadline_pools", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An answer whose head is there.
+
+    Attributes:
+        head: status and headers; whoever has read what is wanted closes it.
+        body: the rest of it, which urllib3 would copy twice, piece by piece, with the GIL held.
+    """
+
+    head: urllib3.BaseHTTPResponse
+    body: http.client.HTTPResponse
+
+    def read_into(self, memory: memoryview) -> int:
+        """Put what has arrived of the body, at least a byte, into memory; 0 at its end."""
+        size = self.body.readinto1(memory)
+        if self.body.isclosed():
+            # read to its end: the connection can be used again
+            self.head.release_conn()
+        return size
 
 
 @dataclass(slots=True)
@@ -82,6 +103,16 @@ class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, _REQUEST.deadline))
+        _REQUEST.response = self
+
+    def readinto1(self, buffer: WriteableBuffer, /) -> int:
+        if self.chunked or self.length is None or self.fp is None:
+            return super().readinto1(buffer)
+        size = self.fp.readinto1(memoryview(buffer)[: self.length])
+        self.length -= size
+        if not self.length:
+            self.close()
+        return size
 
 
 class _TimedConnection(HTTPConnection):
@@ -108,7 +139,7 @@ def deadline_pools(pools: urllib3.PoolManager) -> urllib3.PoolManager:
 
 def send(
     pools: urllib3.PoolManager, url: str, headers: dict[str, str], deadline: Deadline, connect_s: float
-) -> urllib3.BaseHTTPResponse:
+) -> Received:
     """Send a GET, and return once the head of the answer is there; its body is read against the same deadline.
 
     Redirects are not followed, nothing is tried again.
@@ -118,7 +149,7 @@ def send(
     """
     left = deadline.left_s()
     _REQUEST.deadline = deadline
-    return pools.request(
+    head = pools.request(
         "GET",
         url,
         headers=headers,
@@ -128,3 +159,4 @@ def send(
         decode_content=False,
         timeout=urllib3.Timeout(connect=min(connect_s, left), read=left),
     )
+    return Received(head, _REQUEST.response)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+import numpy as np
+
 from ...errors import CorruptError, RemoteError
 from ..layout import check_relative
 from .backoff import Failure, Limits
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["HttpSource", "hub_key"]
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", flags=re.ASCII)
-_PIECE_BYTES: Final = 256 * 2**10
-"""Taken from a connection at a time: about what a socket holds."""
 
 Result = TypeVar("Result")
 
@@ -93,9 +93,8 @@ class HttpSource:
             query = self._query(path, {"Range": f"bytes={first}-{last}"})
             with client.answer(query, attempts) as answer:
                 self._check_range(answer, path, first, last)
-                for piece in _pieces(answer, last + 1 - first, attempts, self.limits):
-                    out[done : done + len(piece)] = piece
-                    done += len(piece)
+                for size in _arriving(answer, out[done:], attempts, self.limits):
+                    done += size
 
         self._try(path, attempt)
 
@@ -107,16 +106,15 @@ class HttpSource:
                 if answer.status != 200:
                     raise self._refused(answer, path)
                 self._check_encoding(answer, path)
-                size, data = answer.body_bytes, bytearray()
+                size = answer.body_bytes
                 if size is not None and size > most:
                     raise self._too_large(path, f"{size} bytes", most)
-                for piece in _pieces(
-                    answer, most + 1 if size is None else size, attempts, self.limits, exact=size is not None
-                ):
-                    data += piece
-                if len(data) > most:
+                # what is not written to takes no memory
+                out = np.empty(most + 1 if size is None else size, np.uint8).data
+                done = sum(_arriving(answer, out, attempts, self.limits, exact=size is not None))
+                if done > most:
                     raise self._too_large(path, "more", most)
-                return bytes(data)
+                return bytes(out[:done])
 
         return self._try(path, attempt)
 
@@ -226,27 +224,32 @@ def _again(address: str, hub: bool, limits: Limits, token: Secret | None) -> Htt
     return HttpSource(address, hub, limits)
 
 
-def _pieces(answer: Answer, most: int, attempts: Attempts, limits: Limits, *, exact: bool = True) -> Iterator[bytes]:
-    """The body of an answer as it arrives; each `least_bytes` of it buy more time.
+def _arriving(
+    answer: Answer, out: memoryview, attempts: Attempts, limits: Limits, *, exact: bool = True
+) -> Iterator[int]:
+    """Put the body of an answer into memory as it arrives; each `least_bytes` of it buy more time.
 
     Args:
         answer: whose body has not been read.
-        most: bytes to read; what follows them is left.
+        out: filled from its beginning; what follows in the body is left.
         attempts: of the read.
         limits: of the source.
-        exact: fewer bytes than `most` are a failure.
+        exact: a body that is shorter is a failure.
+
+    Yields:
+        how many bytes came.
     """
-    left, due = most, limits.least_bytes
-    while left:
-        piece = answer.response.read1(min(_PIECE_BYTES, left), decode_content=False)
-        if not piece:
+    done, due = 0, limits.least_bytes
+    while done < len(out):
+        size = answer.read_into(out[done:])
+        if not size:
             if exact:
-                raise Failure(f"was cut short after {most - left} of {most} bytes")
+                raise Failure(f"was cut short after {done} of {len(out)} bytes")
             return
-        left -= len(piece)
-        due -= len(piece)
+        done += size
+        due -= size
         if due <= 0:
             due = limits.least_bytes
             answer.deadline.extend(limits.timeout_s)
             attempts.progressed(time.monotonic())
-        yield piece
+        yield size
