@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ..store.reader import Wanted
+from ..store.reads import Wanted
 from ..store.threads import map_in_order
 from .handles import handle_of
 

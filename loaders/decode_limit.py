@@ -11,7 +11,7 @@ import numpy as np
 
 from ..store.codecs import decoder
 from ..store.layout import array_path
-from ..store.reader import Wanted
+from ..store.reads import Wanted
 from ..store.threads import available_cpus
 from ..store.timed import TimedStore
 from .patches import random_box

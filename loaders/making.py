@@ -12,7 +12,7 @@ import torch
 from monai.data.utils import list_data_collate
 
 from ..store.layout import array_path
-from ..store.reader import Wanted
+from ..store.reads import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

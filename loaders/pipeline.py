@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..store.frame_reads import FrameRead
-    from ..store.reader import Read, Reader, Wanted
+    from ..store.reader import Reader
+    from ..store.reads import Read, Wanted
 
 __all__ = ["Ahead", "Order", "run"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..store.cohort import Cohort
-    from ..store.reader import Read
+    from ..store.reads import Read
     from .order import Order, Windows
 
 __all__ = ["ShardFetcher", "fetcher_for"]

@@ -1,23 +1,24 @@
-"""A box read by few calls of the system and unpacked by one of zstd: for chunks that are frames, in local files."""
+"""Chunks of a box that are read together and unpacked by one call of zstd: for those that are frames."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from .box_copy import copy_box
 from .frames import MOST_FRAMES, MOST_PLAIN_BYTES
-from .stacks import columns_of, stacks_of
+from .stacks import alike, columns_of, stacks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from .chunk_access import ChunkAccess
-    from .reader import Fill, Reader, Wanted
+    from .reader import Reader
+    from .reads import Fill, Wanted
     from .stacks import Stack
 
 __all__ = ["WIDE_GAP_BYTES", "FrameRead", "fill_background", "frame_reads"]
@@ -29,13 +30,14 @@ Between 32 and 512 KiB there is no difference that could be measured."""
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class FrameRead:
-    """Chunks of one box that are read and unpacked together; run it as a `Read`.
+    """Chunks of one box that are unpacked together. Where they are in a local file, run it as a `Read`.
 
     Attributes:
         shard: file, relative to the store.
         wanted: the box.
         access: of its array.
-        ranges: first byte and end of each chunk, in the order in which they are unpacked.
+        numbers: of the chunks in the shard, in the order in which they are unpacked.
+        ranges: first byte and end of each.
         stacks: of these chunks.
     """
 
@@ -43,8 +45,9 @@ class FrameRead:
     shard: str
     wanted: Wanted
     access: ChunkAccess
-    ranges: list[tuple[int, int]]
-    stacks: list[Stack]
+    numbers: list[int] = field(default_factory=list)
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    stacks: list[Stack] = field(default_factory=list)
 
     @property
     def start(self) -> int:
@@ -61,9 +64,40 @@ class FrameRead:
         """As of a `Read`."""
         return {self.wanted.ticket}
 
+    @property
+    def places(self) -> list[tuple[int, int, int]]:
+        """Number, first byte and end of each chunk."""
+        return [(number, *ends) for number, ends in zip(self.numbers, self.ranges, strict=True)]
+
     def run(self) -> None:
         """Fetch and unpack; as `Read.run`."""
         self.reader._run_frames(self)  # noqa: SLF001 - a read is a part of its reader
+
+    def parted(self, groups: Sequence[int]) -> dict[int, FrameRead]:
+        """Its chunks in groups, each by itself.
+
+        Args:
+            groups: of each chunk.
+        """
+        if len(set(groups)) == 1:
+            return {groups[0]: self}
+        parts: dict[int, FrameRead] = {}
+        first = 0
+        for stack in self.stacks:
+            last = first + stack.end - stack.begin
+            for begin, end in alike(groups[first:last], last - first):
+                cut = stack.cut(stack.begin + begin, stack.begin + end, self.access.spec.chunk[0])
+                some = slice(first + begin, first + end)
+                part = parts.setdefault(groups[first + begin], replace(self, numbers=[], ranges=[], stacks=[]))
+                part.add(cut, self.numbers[some], self.ranges[some])
+            first = last
+        return parts
+
+    def add(self, stack: Stack, numbers: list[int], ranges: list[tuple[int, int]]) -> None:
+        """Read the chunks of a stack too."""
+        self.stacks.append(stack)
+        self.numbers += numbers
+        self.ranges += ranges
 
     def targets(self) -> list[NDArray[Any]]:
         """Where the part of each stack goes."""
@@ -94,8 +128,6 @@ def frame_reads(
     wanted: Wanted,
     access: ChunkAccess,
     index: NDArray[np.int64],
-    *,
-    only: Collection[int] | None = None,
 ) -> list[FrameRead]:
     """Plan the reads for a box, and fill it where chunks are missing, which are all background.
 
@@ -105,29 +137,24 @@ def frame_reads(
         wanted: the box.
         access: of its array, whose chunks are zstd frames.
         index: (chunks of the shard, 2) offset and size of each, both negative where it is missing.
-        only: numbers of chunks of the shard; the others are neither read nor filled.
     """
     spec = access.spec
     columns = columns_of(wanted.box, spec)
     first = wanted.slot % spec.shard_samples * access.per_sample
     numbers = np.array(columns.numbers) + first
     starts, sizes = index[numbers].T.tolist()
-    there = [size > 0 for size in sizes] if only is None else [number in only for number in numbers.tolist()]
     most = max(1, min(MOST_FRAMES, MOST_PLAIN_BYTES // access.chunk_bytes))
-    stacks, missing = stacks_of(columns, there, thickness=spec.chunk[0], most=most)
-    for stack in missing if only is None else ():
+    stacks, missing = stacks_of(columns, [size > 0 for size in sizes], thickness=spec.chunk[0], most=most)
+    for stack in missing:
         fill_background(wanted.target[stack.outer], wanted.fill, spec.numpy_dtype)
     reads: list[FrameRead] = []
-    spans = [(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+    ranges = [(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+    listed = numbers.tolist()
     for stack in stacks:
-        ranges = spans[stack.begin : stack.end]
-        if reads and len(reads[-1].ranges) + len(ranges) <= most:
-            reads[-1].stacks.append(stack)
-            reads[-1].ranges += ranges
-        else:
-            reads.append(
-                FrameRead(reader=reader, shard=shard, wanted=wanted, access=access, ranges=ranges, stacks=[stack])
-            )
+        some = slice(stack.begin, stack.end)
+        if not reads or len(reads[-1].ranges) + stack.end - stack.begin > most:
+            reads.append(FrameRead(reader=reader, shard=shard, wanted=wanted, access=access))
+        reads[-1].add(stack, listed[some], ranges[some])
     return reads
 
 

@@ -19,20 +19,13 @@ class ReadMemory:
 
     def __init__(self) -> None:
         self._bytes = np.empty(0, np.uint8)
-        self._bodies = np.empty(0, np.uint8)
         self._chunks: dict[tuple[tuple[int, ...], str], NDArray[Any]] = {}
 
     def bytes(self, size: int) -> NDArray[np.uint8]:
-        """For the bytes of a read."""
+        """For packed bytes."""
         if len(self._bytes) < size:
             self._bytes = np.empty(size, np.uint8)
         return self._bytes[:size]
-
-    def bodies(self, size: int) -> NDArray[np.uint8]:
-        """For those of them that are unpacked."""
-        if len(self._bodies) < size:
-            self._bodies = np.empty(size, np.uint8)
-        return self._bodies[:size]
 
     def chunks(self, spec: ArraySpec, count: int) -> NDArray[Any]:
         """For some unpacked chunks."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .arrays import ArraySpec, Box
     from .plan import Slices
 
-__all__ = ["Columns", "Stack", "columns_of", "stacks_of"]
+__all__ = ["Columns", "Stack", "alike", "columns_of", "stacks_of"]
 
 
 class Columns(NamedTuple):
@@ -51,6 +51,20 @@ class Stack(NamedTuple):
     end: int
     inner: Slices
     outer: Slices
+
+    def cut(self, begin: int, end: int, thickness: int) -> Stack:
+        """Some of its chunks.
+
+        Args:
+            begin: in `Columns.numbers`, as `end` within its own.
+            end: of them.
+            thickness: of a chunk along x, in voxels.
+        """
+        (in_x, in_y, in_z), (to_x, to_y, to_z) = self.inner, self.outer
+        corner = (begin - self.begin) * thickness
+        low, high = max(in_x.start, corner), min(in_x.stop, (end - self.begin) * thickness)
+        inner, moved = slice(low - corner, high - corner), to_x.start - in_x.start
+        return Stack(begin, end, (inner, in_y, in_z), (slice(low + moved, high + moved), to_y, to_z))
 
 
 def columns_of(box: Box | None, spec: ArraySpec) -> Columns:
@@ -95,7 +109,7 @@ def stacks_of(columns: Columns, there: Sequence[bool], *, thickness: int, most: 
         if height <= most and all(here):
             found[0].append(Stack(lowest, lowest + height, (whole[0], in_y, in_z), (whole[1], to_y, to_z)))
             continue
-        for begin, end in _alike(here, most):
+        for begin, end in alike(here, most):
             in_x, to_x = _part(columns, begin, end, thickness)
             stack = Stack(lowest + begin, lowest + end, (in_x, in_y, in_z), (to_x, to_y, to_z))
             found[not here[begin]].append(stack)
@@ -109,12 +123,12 @@ def _part(columns: Columns, begin: int, end: int, thickness: int) -> tuple[slice
     return slice(low - corner, high - corner), slice(low - columns.start, high - columns.start)
 
 
-def _alike(there: Sequence[bool], most: int) -> Iterator[tuple[int, int]]:
+def alike(values: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
     """Begin and end of the longest runs of equal values, none of more than `most`."""
     begin = 0
-    while begin < len(there):
+    while begin < len(values):
         end = begin + 1
-        while end < len(there) and there[end] == there[begin] and end - begin < most:
+        while end < len(values) and values[end] == values[begin] and end - begin < most:
             end += 1
         yield begin, end
         begin = end

@@ -5,6 +5,7 @@ Kept apart from the reader, so that reading for its own sake pays nothing for it
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from .tally import Stopwatch, Tally
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from .frames import Frames
     from .manifest import Manifest
     from .read_memory import ReadMemory
-    from .reader import Read, Wanted, _Piece
+    from .reads import Piece, Read, Wanted
 
 __all__ = ["TimedReader", "TimedStore", "open_timed"]
 
@@ -117,6 +118,14 @@ class TimedReader(Reader):
         wall, cpu = watch.read()
         self.tally.add(run_s=wall, run_cpu_s=cpu)
 
+    @contextmanager
+    def _unpacking(self) -> Iterator[ReadMemory]:
+        watch = Stopwatch()
+        with super()._unpacking() as memory:
+            # to wait for a core is no part of a read
+            self.tally.add(run_s=-watch.read()[0])
+            yield memory
+
     def _unpack_frames(self, read: FrameRead, frames: Frames, memory: ReadMemory) -> bool:
         watch = Stopwatch()
         if not super()._unpack_frames(read, frames, memory):
@@ -131,7 +140,7 @@ class TimedReader(Reader):
         wall, cpu = watch.read()
         self.tally.add(decode_s=wall, decode_cpu_s=cpu)
 
-    def _unpack(self, shard: str, piece: _Piece, data: NDArray[np.uint8], memory: ReadMemory) -> None:
+    def _unpack(self, shard: str, piece: Piece, data: NDArray[np.uint8], memory: ReadMemory) -> None:
         watch = Stopwatch()
         super()._unpack(shard, piece, data, memory)
         wall, cpu = watch.read()

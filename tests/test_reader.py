@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from voxpress import CorruptError, store
 from voxpress.store.codec_chain import CODECS, FAST_CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
 from voxpress.store.plan import Coalescing, checked_box
-from voxpress.store.reader import Reader, Wanted
+from voxpress.store.reader import Reader
+from voxpress.store.reads import Wanted
 from voxpress.store.sources import LocalSource
 
 BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
@@ -177,7 +178,7 @@ def test_what_a_server_sends_is_unpacked_together(tmp_path, monkeypatch):
     volume = np.random.default_rng(0).integers(1, 256, (1, *spec.shape), np.uint8)
     near, _ = written_by_zarr(tmp_path, spec, volume)
     reader = Reader(FarAway(tmp_path), near._manifest)
-    monkeypatch.setattr(reader, "_is_sound", lambda *_: pytest.fail("one by one"))
+    monkeypatch.setattr(reader, "_one_by_one", lambda *_: pytest.fail("one by one"))
     np.testing.assert_array_equal(reader.read(PATH, 0), volume[0])
     box = ((3, 11), (2, 17), (1, 16))
     np.testing.assert_array_equal(reader.read(PATH, 0, box), volume[0, 3:11, 2:17, 1:16])

@@ -295,6 +295,8 @@ class _KillsItsWorker:
         return item
 
 
+# sockets of torch's that the killed worker leaves open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(60)
 def test_a_worker_that_is_killed_is_an_error(sealed_store):
     stream = VolumeStream(store.open(sealed_store), batch_size=2, transform=_KillsItsWorker())

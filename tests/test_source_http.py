@@ -14,7 +14,7 @@ from range_server import Faults, RangeServer
 from source_reading import read, report
 
 from voxpress.errors import CorruptError, RemoteError, StallError, UnsafePathError
-from voxpress.store.sources import Limits, Source
+from voxpress.store.sources import Limits, Source, deadlines
 from voxpress.store.sources.client import client_of
 from voxpress.store.sources.http import HttpSource
 
@@ -56,14 +56,14 @@ SHARD = "volumes/train.zarr/c.0"
 @pytest.mark.parametrize(("start", "length"), [(0, 0), (0, 1), (17, 4096), (0, len(DATA)), (len(DATA) - 1, 1)])
 def test_bytes_are_those_of_the_file(folder, start, length):
     with RangeServer(folder) as server:
-        assert read(HttpSource(server.url, limits=QUICK), SHARD, start, length) == DATA[start : start + length]
+        assert read(HttpSource(server.url), SHARD, start, length) == DATA[start : start + length]
         assert server.requests == (length > 0)
         assert server.bytes_sent == length
 
 
 def test_a_connection_is_used_again(folder):
     with RangeServer(folder) as server:
-        source = HttpSource(server.url, limits=QUICK)
+        source = HttpSource(server.url)
         for start in range(20):
             read(source, SHARD, start, 10_000)
         source.read_all("voxpress.json", most=100)
@@ -75,19 +75,19 @@ def test_a_connection_is_used_again(folder):
 def test_a_path_is_put_behind_the_address(folder, address):
     seen = []
     with RangeServer(folder / "volumes", query=lambda query: seen.append(query) or True) as server:
-        source = HttpSource(address.format(server.url + "train.zarr"), limits=QUICK)
+        source = HttpSource(address.format(server.url + "train.zarr"))
         assert read(source, "c.0", 3, 5) == DATA[3:8]
     assert seen == ["sig=a%2Fb" if "sig" in address else ""]
 
 
 def test_names_are_quoted(folder):
     with RangeServer(folder) as server:
-        assert HttpSource(server.url, limits=QUICK).read_all("odd name+%20#ü", most=10) == b"odd"
+        assert HttpSource(server.url).read_all("odd name+%20#ü", most=10) == b"odd"
 
 
 def test_a_whole_file_has_a_limit(folder):
     with RangeServer(folder) as server:
-        source = HttpSource(server.url, limits=QUICK)
+        source = HttpSource(server.url)
         assert source.read_all(SHARD, most=len(DATA)) == DATA
         assert source.read_all("empty", most=0) == b""
         server.reset()
@@ -101,7 +101,7 @@ def test_a_body_of_unknown_size_has_a_limit(folder):
         return 200, {"Content-Length": "", "Connection": "close"}, b"x" * 1000
 
     with RangeServer(answer=endless) as server, pytest.raises(CorruptError, match="has more, the limit is 999 bytes"):
-        HttpSource(server.url, limits=QUICK).read_all("a", most=999)
+        HttpSource(server.url).read_all("a", most=999)
 
 
 @pytest.mark.parametrize(("start", "length"), [(len(DATA), 1), (len(DATA) - 5, 6), (10**12, 1)])
@@ -109,14 +109,14 @@ def test_a_body_of_unknown_size_has_a_limit(folder):
 def test_a_range_that_leaves_the_file_is_refused(folder, start, length, ranges):
     with RangeServer(folder, ranges=ranges) as server:
         with pytest.raises(CorruptError, match=f"has {len(DATA)} bytes, at least {start + length} were") as caught:
-            read(HttpSource(server.url, limits=QUICK), SHARD, start, length)
+            read(HttpSource(server.url), SHARD, start, length)
         assert caught.value.kind == "size"
         assert server.requests == 1
 
 
 def test_a_missing_file_is_told(folder):
     with RangeServer(folder) as server:
-        source = HttpSource(server.url, limits=QUICK)
+        source = HttpSource(server.url)
         for call in (lambda: read(source, "gone", 0, 1), lambda: source.read_all("gone", most=10)):
             with pytest.raises(CorruptError, match=f"gone is missing at {server.url}; check the address") as caught:
                 call()
@@ -132,7 +132,7 @@ def test_a_path_out_of_the_store_is_refused(path):
 
 def test_a_server_without_ranges_is_refused(folder):
     with RangeServer(folder, ranges=False) as server:
-        source = HttpSource(server.url, limits=QUICK)
+        source = HttpSource(server.url)
         assert read(source, SHARD, 0, len(DATA)) == DATA
         for start, length in ((1, 10), (0, 10)):
             with pytest.raises(RemoteError, match=r"does not give ranges of .* use a server that does"):
@@ -168,6 +168,12 @@ def test_an_answer_that_makes_no_sense_is_an_error(answer, error, said):
 FAULTS = ["error_500", "error_503", "error_429", "reset", "truncate", "stall", "trickle", "trickle_head"]
 
 
+@pytest.fixture(params=[True, False], ids=["waits in the system", "waits in Python"])
+def waiting(request, monkeypatch):
+    monkeypatch.setattr(deadlines, "_LINUX", deadlines._LINUX and request.param)
+
+
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_passes_is_not_seen(folder, fault):
     with RangeServer(folder, faults=Faults(**{fault: 1.0}, first=2, trickle_s=0.05)) as server:
@@ -177,6 +183,7 @@ def test_a_fault_that_passes_is_not_seen(folder, fault):
         assert [request.fault for request in server.log] == [fault, fault, None] * 2
 
 
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_stays_ends_in_time(folder, fault):
     stalls = fault in {"stall", "trickle", "trickle_head"}

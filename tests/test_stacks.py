@@ -30,6 +30,9 @@ def test_stacks_put_the_box_together(axes, most, seed, share_missing):
     there = (np.random.default_rng(seed).random(len(columns.numbers)) >= share_missing).tolist()
     found = np.full([stop - start for start, stop in box], -1)
     present, missing = stacks_of(columns, there, thickness=chunk[0], most=most)
+    # as they are, and cut into single chunks
+    if seed % 2:
+        present = [stack.cut(at, at + 1, chunk[0]) for stack in present for at in range(stack.begin, stack.end)]
     for stack in present:
         assert all(there[stack.begin : stack.end])
         assert 0 < stack.end - stack.begin <= most

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import http.client
 import io
+import socket
+import ssl
+import struct
+import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 if TYPE_CHECKING:
-    import socket
-
     from _typeshed import WriteableBuffer
 
 __all__ = ["Deadline", "Received", "deadline_pools", "send"]
+
+_LINUX: Final = sys.platform == "linux" and struct.calcsize("l") == 8
+"""Where `socket(7)` says how the time-out of a call is set, as two long integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,36 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
-        self._sock.settimeout(self._deadline.left_s())
+        left = self._deadline.left_s()
+        if _LINUX and not isinstance(self._sock, ssl.SSLSocket):
+            return _wait_in_system(self._sock, memoryview(buffer), left)
+        self._sock.settimeout(left)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def _wait_in_system(sock: socket.socket, buffer: memoryview, seconds: float) -> int:
+    """Receive within some time, by one call of the system.
+
+    Python's own time-outs make three of it (set, wait, receive), and more where a body comes in parts. After each a
+    thread waits for the GIL: with 16 threads patches come 1.2 times as fast so.
+
+    Raises:
+        TimeoutError: nothing came.
+    """
+    if sock.gettimeout() is not None:
+        sock.settimeout(None)
+    micros = max(1, int(seconds * 1e6))  # 0 would be for ever
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", *divmod(micros, 10**6)))
+    # what is larger than the buffer of a reader is part of a body, and no more than is left of it
+    wait = socket.MSG_WAITALL if len(buffer) > io.DEFAULT_BUFFER_SIZE else 0
+    try:
+        return sock.recv_into(buffer, 0, wait)
+    except BlockingIOError:
+        raise TimeoutError from None
 
 
 class _TimedResponse(http.client.HTTPResponse):
