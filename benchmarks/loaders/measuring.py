@@ -231,7 +231,7 @@ def measure(
                     continue
                 if many and warmed != folders[reader.format]:
                     warmed = folders[reader.format]
-                    _warm_alone(warmed, folders.values())
+                    warm_alone(warmed, folders.values())
                 try:
                     if many:
                         stations[reader.key].ask("round", seconds)
@@ -324,7 +324,7 @@ def warm(folder: Path) -> None:
                 pass
 
 
-def _warm_alone(folder: Path, folders: Iterable[Path]) -> None:
+def warm_alone(folder: Path, folders: Iterable[Path]) -> None:
     """Have the files of one folder in the page cache, and those of the others not.
 
     With too many there, what is read first would be dropped again for what is read last.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-import ssl
 import struct
 import sys
 import threading
@@ -97,7 +96,8 @@ class _TimedReader(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
         left = self._deadline.left_s()
-        if _LINUX and not isinstance(self._sock, ssl.SSLSocket):
+        # not where TLS lies between
+        if _LINUX and type(self._sock) is socket.socket:
             return _wait_in_system(self._sock, memoryview(buffer), left)
         self._sock.settimeout(left)
         return self._raw.readinto(buffer)
