@@ -234,7 +234,7 @@ class Reader:
             keep = read.keep or read.cached
             self.source.read_into(read.shard, read.start, data.data)
         if read.frames and self._all_frames(read, data):
-            sound = [place for frame in read.frames for place in frame.places]
+            sound = [] if keep is None else [place for frame in read.frames for place in frame.places]
         else:
             # frames too: one by one will tell what is wrong
             pieces = read.pieces or self._pieces_instead(read)

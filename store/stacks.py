@@ -102,25 +102,18 @@ def stacks_of(columns: Columns, there: Sequence[bool], *, thickness: int, most: 
     """
     found: tuple[list[Stack], list[Stack]] = [], []
     height = columns.height
-    whole = _part(columns, 0, height, thickness)
+    corner = columns.first * thickness
+    in_x, to_x = slice(columns.start - corner, columns.stop - corner), slice(0, columns.stop - columns.start)
     for place, (in_y, in_z, to_y, to_z) in enumerate(columns.places):
         lowest = place * height
         here = there[lowest : lowest + height]
+        whole = Stack(lowest, lowest + height, (in_x, in_y, in_z), (to_x, to_y, to_z))
         if height <= most and all(here):
-            found[0].append(Stack(lowest, lowest + height, (whole[0], in_y, in_z), (whole[1], to_y, to_z)))
+            found[0].append(whole)
             continue
         for begin, end in alike(here, most):
-            in_x, to_x = _part(columns, begin, end, thickness)
-            stack = Stack(lowest + begin, lowest + end, (in_x, in_y, in_z), (to_x, to_y, to_z))
-            found[not here[begin]].append(stack)
+            found[not here[begin]].append(whole.cut(lowest + begin, lowest + end, thickness))
     return found
-
-
-def _part(columns: Columns, begin: int, end: int, thickness: int) -> tuple[slice, slice]:
-    """What a box takes along x of some chunks of a column, in the chunks and in the box."""
-    corner = (columns.first + begin) * thickness
-    low, high = max(columns.start, corner), min(columns.stop, (columns.first + end) * thickness)
-    return slice(low - corner, high - corner), slice(low - columns.start, high - columns.start)
 
 
 def alike(values: Sequence[int], most: int) -> Iterator[tuple[int, int]]:

@@ -179,8 +179,7 @@ def main() -> None:
         f"bandwidth; it uses the same cores. {args.volumes} volumes of 160×224×160 uint8, batches of 2, one epoch from "
         f"opening to the end with nothing kept, {args.rounds} rounds in which the readers take turns, median; imports "
         "do not count. The server has all files in memory. Requests and bytes are those of its log. Every reader gave "
-        "the right voxels before it "
-        "was timed. LitData has no plain HTTP.\n\n"
+        "the right voxels before it was timed. LitData has no plain HTTP.\n\n"
         + _table(found["volumes"], [_OURS], "volumes", "volume")
         + f"\n\nPatches of {PATCH[0]}³, one a volume; bars are chunks of (16,28,160):\n\n"
         + _table(found["patches"], [_OURS_PATCHES, _OURS_BARS], "patches", "patch")
