@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["load_schema", "load_table"]
 
 _MOST_PARQUET_BYTES = 2 * 2**30
-_REQUESTS: Final = 8
+_REQUESTS: Final = 16
 """Files that are fetched at once."""
 
 
