@@ -9,7 +9,7 @@ import numpy as np
 
 from .box_copy import copy_box
 from .frames import MOST_FRAMES, MOST_PLAIN_BYTES
-from .stacks import alike, columns_of, stacks_of
+from .stacks import alike, columns_of, side_by_side, stacks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .reads import Fill, Wanted
     from .stacks import Stack
 
-__all__ = ["WIDE_GAP_BYTES", "FrameRead", "fill_background", "frame_reads"]
+__all__ = ["WIDE_GAP_BYTES", "FrameRead", "chunks_of", "fill_background", "frame_reads"]
 
 WIDE_GAP_BYTES: Final = 128 * 2**10
 """Reading over a gap is copying, and leaving it out is a call of the system, after which a thread waits for the GIL.
@@ -37,7 +37,8 @@ class FrameRead:
         wanted: the box.
         access: of its array.
         numbers: of the chunks in the shard, in the order in which they are unpacked.
-        ranges: first byte and end of each.
+        starts: first byte of each.
+        stops: its end.
         stacks: of these chunks.
     """
 
@@ -46,28 +47,24 @@ class FrameRead:
     wanted: Wanted
     access: ChunkAccess
     numbers: list[int] = field(default_factory=list)
-    ranges: list[tuple[int, int]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    stops: list[int] = field(default_factory=list)
     stacks: list[Stack] = field(default_factory=list)
 
     @property
     def start(self) -> int:
         """First byte."""
-        return min(self.ranges)[0]
+        return min(self.starts)
 
     @property
     def stop(self) -> int:
         """End of the last chunk in the file."""
-        return max(stop for _, stop in self.ranges)
+        return max(self.stops)
 
     @property
     def tickets(self) -> set[Any]:
         """As of a `Read`."""
         return {self.wanted.ticket}
-
-    @property
-    def places(self) -> list[tuple[int, int, int]]:
-        """Number, first byte and end of each chunk."""
-        return [(number, *ends) for number, ends in zip(self.numbers, self.ranges, strict=True)]
 
     def run(self) -> None:
         """Fetch and unpack; as `Read.run`."""
@@ -88,16 +85,18 @@ class FrameRead:
             for begin, end in alike(groups[first:last], last - first):
                 cut = stack.cut(stack.begin + begin, stack.begin + end, self.access.spec.chunk[0])
                 some = slice(first + begin, first + end)
-                part = parts.setdefault(groups[first + begin], replace(self, numbers=[], ranges=[], stacks=[]))
-                part.add(cut, self.numbers[some], self.ranges[some])
+                empty = replace(self, numbers=[], starts=[], stops=[], stacks=[])
+                part = parts.setdefault(groups[first + begin], empty)
+                part.add(cut, self.numbers[some], self.starts[some], self.stops[some])
             first = last
         return parts
 
-    def add(self, stack: Stack, numbers: list[int], ranges: list[tuple[int, int]]) -> None:
+    def add(self, stack: Stack, numbers: list[int], starts: list[int], stops: list[int]) -> None:
         """Read the chunks of a stack too."""
         self.stacks.append(stack)
         self.numbers += numbers
-        self.ranges += ranges
+        self.starts += starts
+        self.stops += stops
 
     def targets(self) -> list[NDArray[Any]]:
         """Where the part of each stack goes."""
@@ -108,17 +107,21 @@ class FrameRead:
         if len(self.stacks) > 1 or self.wanted.fill is not None:
             return None
         target = self.wanted.target[self.stacks[0].outer]
-        is_all = target.nbytes == len(self.ranges) * self.access.chunk_bytes
+        is_all = target.nbytes == len(self.numbers) * self.access.chunk_bytes
         return target if is_all and target.flags.c_contiguous else None
 
     def put(self, chunks: NDArray[Any]) -> None:
-        """Put unpacked chunks, (n, x, y, z) in the order of `ranges`, into the target."""
+        """Put unpacked chunks, (n, x, y, z) in the order of `numbers`, into the target."""
         _, _, y, z = chunks.shape
         fill = self.wanted.fill or copy_box
         at = 0
-        for stack, target in zip(self.stacks, self.targets(), strict=True):
-            end = at + stack.end - stack.begin
-            fill(target, chunks[at:end].reshape(-1, y, z)[stack.inner])
+        for count, stack in side_by_side(self.stacks):
+            in_x, in_y, in_z = stack.inner
+            target = self.wanted.target[stack.outer]
+            end = at + count * (stack.end - stack.begin)
+            beside = chunks[at:end].reshape(count, -1, y, z)[:, in_x, in_y, in_z].swapaxes(0, 1)
+            # splits an axis, so that it is a view
+            fill(target.reshape(beside.shape), beside)
             at = end
 
 
@@ -148,14 +151,21 @@ def frame_reads(
     for stack in missing:
         fill_background(wanted.target[stack.outer], wanted.fill, spec.numpy_dtype)
     reads: list[FrameRead] = []
-    ranges = [(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+    stops = [start + size for start, size in zip(starts, sizes, strict=True)]
     listed = numbers.tolist()
     for stack in stacks:
         some = slice(stack.begin, stack.end)
-        if not reads or len(reads[-1].ranges) + stack.end - stack.begin > most:
+        if not reads or len(reads[-1].numbers) + stack.end - stack.begin > most:
             reads.append(FrameRead(reader=reader, shard=shard, wanted=wanted, access=access))
-        reads[-1].add(stack, listed[some], ranges[some])
+        reads[-1].add(stack, listed[some], starts[some], stops[some])
     return reads
+
+
+def chunks_of(frames: Sequence[FrameRead]) -> tuple[list[int], list[int], list[int]]:
+    """Number, first byte and end of all chunks."""
+    numbers = [number for frame in frames for number in frame.numbers]
+    starts = [start for frame in frames for start in frame.starts]
+    return numbers, starts, [stop for frame in frames for stop in frame.stops]
 
 
 def fill_background(target: NDArray[Any], fill: Fill | None, dtype: np.dtype[Any]) -> None:

@@ -48,22 +48,25 @@ class Frames:
     _sums: bytearray
 
     @classmethod
-    def of(cls, ranges: Sequence[tuple[int, int]], memory: NDArray[np.uint8], *, max_gap_bytes: int) -> Frames | None:
+    def of(
+        cls, starts: Sequence[int], stops: Sequence[int], memory: NDArray[np.uint8], *, max_gap_bytes: int
+    ) -> Frames | None:
         """Plan for chunks of one file.
 
         Args:
-            ranges: first byte and end of each chunk, in the order in which they are to be unpacked.
+            starts: first byte of each chunk, in the order in which they are to be unpacked.
+            stops: its end.
             memory: at least as many bytes as all chunks and the largest gap.
             max_gap_bytes: between two chunks that one run reaches over.
 
         Returns:
             None if chunks overlap.
         """
-        sums = bytearray(CRC_BYTES * len(ranges))
+        sums = bytearray(CRC_BYTES * len(starts))
         room, checksums = memory.data, memoryview(sums)
         each: list[memoryview] = []
         at = 0
-        for start, stop in ranges:
+        for start, stop in zip(starts, stops, strict=True):
             end = at + stop - start - CRC_BYTES
             each.append(room[at:end])
             at = end
@@ -71,8 +74,8 @@ class Frames:
         runs: list[tuple[int, list[memoryview]]] = []
         run: list[memoryview] = []
         reached = -1 - max_gap_bytes
-        for number in sorted(range(len(ranges)), key=ranges.__getitem__):
-            start, stop = ranges[number]
+        for number in sorted(range(len(starts)), key=starts.__getitem__):
+            start, stop = starts[number], stops[number]
             if start > reached + max_gap_bytes:
                 run = []
                 runs.append((start, run))
@@ -85,30 +88,34 @@ class Frames:
             reached = stop
         return cls(runs=runs, _bodies=memory[:at], _each=each, _sums=sums)
 
-    @classmethod
-    def taken(
-        cls, ranges: Sequence[tuple[int, int]], data: NDArray[np.uint8], first: int, memory: NDArray[np.uint8]
-    ) -> Frames:
-        """Of bytes that were read already.
+    def fill(self, data: NDArray[np.uint8], first: int) -> None:
+        """Copy all parts from bytes that were read already.
 
         Args:
-            ranges: first byte and end of each chunk in the file, in the order in which they are to be unpacked.
             data: what was read.
             first: where it begins in the file.
-            memory: as many bytes as all chunks, elsewhere.
         """
-        sums = bytearray()
-        room, read = memory.data, data.data
-        each: list[memoryview] = []
-        at = 0
-        for start, stop in ranges:
-            end, checksum = at + stop - start - CRC_BYTES, stop - first - CRC_BYTES
-            # unlike NumPy's, such a copy does not let go of the GIL
-            room[at:end] = read[start - first : checksum]
-            sums += read[checksum : stop - first]
-            each.append(room[at:end])
-            at = end
-        return cls(runs=[], _bodies=memory[:at], _each=each, _sums=sums)
+        for start, parts in self.runs:
+            at = start - first
+            for part in parts:
+                # unlike NumPy's, such a copy does not let go of the GIL
+                part[:] = data.data[at : at + len(part)]
+                at += len(part)
+
+    def split(self, counts: Sequence[int]) -> list[Frames]:
+        """Its chunks in groups, to be unpacked each by itself once all parts are filled.
+
+        Args:
+            counts: of the chunks in each group.
+        """
+        found, chunk, at = [], 0, 0
+        for count in counts:
+            each = self._each[chunk : chunk + count]
+            size = sum(map(len, each))
+            sums = self._sums[CRC_BYTES * chunk : CRC_BYTES * (chunk + count)]
+            found.append(Frames(runs=[], _bodies=self._bodies[at : at + size], _each=each, _sums=sums))
+            chunk, at = chunk + count, at + size
+        return found
 
     def unpack(self, plain_bytes: int, out: NDArray[Any]) -> None:
         """Check every checksum, and unpack all frames, once all parts are filled.

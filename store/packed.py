@@ -60,7 +60,9 @@ class PackedReader:
         """
         found: dict[int, Chunks] = {}
         shards: list[str] = []
-        ranges: list[tuple[int, int, int]] = []
+        starts: list[int] = []
+        stops: list[int] = []
+        files: list[int] = []
         owners: list[tuple[int, int]] = []
         for row in rows:
             shard, entries = self._entries(row, name)
@@ -69,22 +71,23 @@ class PackedReader:
             found[row] = [None] * len(entries)
             for number, (start, size) in enumerate(entries):
                 if start >= 0:
-                    ranges.append((shards.index(shard), start, start + size))
+                    starts.append(start)
+                    stops.append(start + size)
+                    files.append(shards.index(shard))
                     owners.append((row, number))
-        reads = coalesce(ranges, _RULE)
+        reads = coalesce(starts, stops, _RULE, files)
 
         def read(numbers: list[int]) -> bytearray:
-            owner, start, _ = ranges[numbers[0]]
-            data = bytearray(max(ranges[number][2] for number in numbers) - start)
-            self._source.read_into(shards[owner], start, memoryview(data))
+            start = starts[numbers[0]]
+            data = bytearray(max(stops[number] for number in numbers) - start)
+            self._source.read_into(shards[files[numbers[0]]], start, memoryview(data))
             return data
 
         for numbers, data in zip(reads, map_in_order(read, reads, self._transfers), strict=True):
-            first = ranges[numbers[0]][1]
+            first = starts[numbers[0]]
             for number in numbers:
                 row, chunk = owners[number]
-                _, start, stop = ranges[number]
-                found[row][chunk] = bytes(data[start - first : stop - first])
+                found[row][chunk] = bytes(data[starts[number] - first : stops[number] - first])
         return found
 
     def sound(self, row: int, name: str, chunks: Chunks) -> tuple[Chunks, NDArray[Any]]:

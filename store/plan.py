@@ -87,27 +87,33 @@ def checked_box(box: Box | None, shape: tuple[int, int, int]) -> Box:
     return x, y, z
 
 
-def coalesce(ranges: Sequence[tuple[int, int, int]], rule: Coalescing) -> list[list[int]]:
-    """Group byte ranges of one file into reads.
+def coalesce(
+    starts: Sequence[int], stops: Sequence[int], rule: Coalescing, owners: Sequence[int] | None = None
+) -> list[list[int]]:
+    """Group byte ranges into reads.
 
     Args:
-        ranges: owner, first byte, and end of each; only those with the same owner share a read. The same bytes may be
-            asked for more than once.
+        starts: first byte of each range. The same bytes may be asked for more than once.
+        stops: its end.
         rule: how far apart, and how much in one.
+        owners: of the ranges; only those with the same one share a read. None is one for all.
 
     Returns:
         for each read the numbers of its ranges, by where they start.
     """
     reads: list[list[int]] = []
+    owners = owners or [0] * len(starts)
     owner = first = reach = -1
-    for number in sorted(range(len(ranges)), key=ranges.__getitem__):
-        whose, start, stop = ranges[number]
-        if whose == owner and start <= reach + rule.max_gap_bytes and start - first < rule.max_read_bytes:
+    order = sorted(range(len(starts)), key=starts.__getitem__)
+    for number in sorted(order, key=owners.__getitem__):
+        start, stop = starts[number], stops[number]
+        is_near = start <= reach + rule.max_gap_bytes and start - first < rule.max_read_bytes
+        if owners[number] == owner and is_near:
             reads[-1].append(number)
             reach = max(reach, stop)
         else:
             reads.append([number])
-            owner, first, reach = whose, start, stop
+            owner, first, reach = owners[number], start, stop
     return reads
 
 

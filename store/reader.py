@@ -19,7 +19,7 @@ from .chunk_access import ChunkAccess
 from .codec_chain import has_checksum
 from .codecs import check_crc
 from .files import ADVICE
-from .frame_reads import WIDE_GAP_BYTES, frame_reads
+from .frame_reads import WIDE_GAP_BYTES, chunks_of, frame_reads
 from .frames import Frames
 from .layout import shard_path, split_and_name
 from .plan import Coalescing, checked_box
@@ -50,8 +50,9 @@ REMOTE: Final = Coalescing(max_gap_bytes=256 * 2**10, max_read_bytes=4 * 2**20)
 """At 20 ms a request and 100 MB/s, one request costs what 2 MB do: much less is not worth skipping, and twice that in
 one leaves enough requests to keep many threads busy."""
 _SMALL_CHUNK_BYTES: Final = 256 * 2**10
-"""Frames that a server sent have to be put behind each other before one call unpacks them. With chunks of 70 KiB, whole
-epochs of patches are read 1.29 times as fast so; with chunks of 700 KiB it gains nothing and costs a tenth more CPU."""
+"""Frames that came as they lie in the file must be copied behind each other before one call unpacks them. With chunks
+of 70 KiB, whole epochs of patches are read 1.29 times as fast so; with chunks of 700 KiB it gains nothing and costs a
+tenth more CPU. Where they are received behind each other, volumes of such chunks are read 1.16 times as fast."""
 
 
 class Reader:
@@ -70,7 +71,8 @@ class Reader:
         self.cache = cache if source.remote else None
         self._manifest = manifest
         self._rule = REMOTE if source.remote else LOCAL
-        self._read_parts = None if source.remote else getattr(source, "read_parts", None)
+        self._read_parts = getattr(source, "read_parts", _never)
+        self._scatters = source.remote and self.cache is None and getattr(source, "fills_parts", False)
         self._indexes = ShardIndexes(source, manifest, self._cached)
         self._accesses: dict[str, ChunkAccess] = {}
         self._unused: deque[ReadMemory] = deque()
@@ -114,11 +116,11 @@ class Reader:
         """
         access = self._access(wanted[0].path)
         index = self._indexes.of(shard, access.spec)
-        together = self._read_parts is not None or (self.source.remote and access.chunk_bytes <= _SMALL_CHUNK_BYTES)
+        together = not self.source.remote or self._scatters or access.chunk_bytes <= _SMALL_CHUNK_BYTES
         if not access.by_one_call or not together:
             return self._piece_reads(shard, access, wanted, index)
         frames = [frame for one in wanted for frame in frame_reads(self, shard, one, access, index)]
-        if self._read_parts is not None or not frames:
+        if not self.source.remote or not frames:
             return frames
         return self._fetching(shard, access).of_frames(frames)
 
@@ -188,14 +190,12 @@ class Reader:
 
     def _from_file(self, read: FrameRead, memory: ReadMemory) -> bool:
         """Read all chunks, and unpack them by one call; False if anything is wrong."""
-        size = sum(stop - start for start, stop in read.ranges)
-        frames = Frames.of(read.ranges, memory.bytes(size + WIDE_GAP_BYTES), max_gap_bytes=WIDE_GAP_BYTES)
+        room = memory.bytes(sum(read.stops) - sum(read.starts) + WIDE_GAP_BYTES)
+        frames = Frames.of(read.starts, read.stops, room, max_gap_bytes=WIDE_GAP_BYTES)
         if frames is None:
             return False
-        assert self._read_parts is not None
-        for start, parts in frames.runs:
-            if not self._read_parts(read.shard, start, parts):
-                return False
+        if not all(self._read_parts(read.shard, start, parts) for start, parts in frames.runs):
+            return False
         with self._unpacking() as scratch:
             return self._unpack_frames(read, frames, scratch)
 
@@ -215,7 +215,7 @@ class Reader:
 
     def _unpack_frames(self, read: FrameRead, frames: Frames, memory: ReadMemory) -> bool:
         straight = read.straight()
-        chunks = memory.chunks(read.access.spec, len(read.ranges)) if straight is None else straight
+        chunks = memory.chunks(read.access.spec, len(read.numbers)) if straight is None else straight
         try:
             self._decode_frames(read, frames, chunks)
         except ValueError:
@@ -228,29 +228,46 @@ class Reader:
         frames.unpack(read.access.chunk_bytes, out)
 
     def _from_source(self, read: Read, memory: ReadMemory) -> None:
+        if self._scatters and read.frames and self._scattered(read, memory):
+            return
         data = memory.bytes(read.stop - read.start)
         keep = read.keep
         if read.cached is None or not read.cached.read_into(read.start, data.data):
             keep = read.keep or read.cached
             self.source.read_into(read.shard, read.start, data.data)
         if read.frames and self._all_frames(read, data):
-            sound = [] if keep is None else [place for frame in read.frames for place in frame.places]
+            numbers, starts, stops = chunks_of(read.frames)
         else:
             # frames too: one by one will tell what is wrong
-            pieces = read.pieces or self._pieces_instead(read)
-            sound = [(piece.number, piece.start, piece.stop) for piece in self._one_by_one(read, pieces, data)]
-        if keep is not None and sound:
-            parts = [data[start - read.start : stop - read.start] for _, start, stop in sound]
-            keep.keep([number for number, _, _ in sound], [start for _, start, _ in sound], parts)
+            sound = self._one_by_one(read, read.pieces or self._pieces_instead(read), data)
+            numbers = [piece.number for piece in sound]
+            starts, stops = [piece.start for piece in sound], [piece.stop for piece in sound]
+        if keep is not None and numbers:
+            parts = [data[start - read.start : stop - read.start] for start, stop in zip(starts, stops, strict=True)]
+            keep.keep(numbers, starts, parts)
+
+    def _scattered(self, read: Read, memory: ReadMemory) -> bool:
+        """Have chunks received where they are unpacked from; False if they overlap, or anything is wrong."""
+        size = read.stop - read.start
+        _, starts, stops = chunks_of(read.frames)
+        frames = Frames.of(starts, stops, memory.bytes(size), max_gap_bytes=size)
+        if frames is None or not all(self._read_parts(read.shard, start, parts) for start, parts in frames.runs):
+            return False
+        each = frames.split([len(frame.numbers) for frame in read.frames])
+        with self._unpacking() as scratch:
+            return all(self._unpack_frames(*pair, scratch) for pair in zip(read.frames, each, strict=True))
 
     def _all_frames(self, read: Read, data: NDArray[np.uint8]) -> bool:
         """Unpack the chunks of each box by one call; False if anything is wrong."""
         with self._unpacking() as memory:
-            room = memory.bytes(len(data))
-            return all(
-                self._unpack_frames(frame, Frames.taken(frame.ranges, data, read.start, room), memory)
-                for frame in read.frames
-            )
+            for frame in read.frames:
+                frames = Frames.of(frame.starts, frame.stops, memory.bytes(len(data)), max_gap_bytes=0)
+                if frames is None:
+                    return False
+                frames.fill(data, read.start)
+                if not self._unpack_frames(frame, frames, memory):
+                    return False
+        return True
 
     def _pieces_instead(self, read: Read) -> list[Piece]:
         """The chunks of its frames one by one."""
@@ -317,6 +334,10 @@ class Reader:
             return None
         record = self._manifest.files[shard]
         return self.cache.open_shard(record.sha256, record.bytes, spec.shard_samples * spec.chunks_per_sample)
+
+
+def _never(path: str, start: int, parts: Sequence[memoryview]) -> bool:  # noqa: ARG001 - as `LocalSource.read_parts`
+    return False
 
 
 def _one_a_core() -> SimpleQueue[ReadMemory]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .frame_reads import fill_background
+from .frame_reads import chunks_of, fill_background
 from .plan import coalesce, parts_of
 
 if TYPE_CHECKING:
@@ -146,16 +146,18 @@ class Fetching:
             pieces: of any boxes.
             owners: of the pieces; only those with the same one share a read.
         """
-        grouped = self._grouped([(piece.number, piece.start, piece.stop) for piece in pieces], owners)
+        numbers = [piece.number for piece in pieces]
+        starts, stops = [piece.start for piece in pieces], [piece.stop for piece in pieces]
+        grouped = self._grouped(numbers, starts, stops, owners)
         for read, some in grouped:
             read.pieces = [pieces[place] for place in some]
         return [read for read, _ in grouped]
 
     def of_frames(self, frames: Sequence[FrameRead]) -> list[Read]:
         """Reads for the chunks of boxes, which may share them."""
-        places = [place for frame in frames for place in frame.places]
-        grouped = self._grouped(places, [0] * len(places))
-        reads = [0] * len(places)
+        numbers, starts, stops = chunks_of(frames)
+        grouped = self._grouped(numbers, starts, stops)
+        reads = [0] * len(numbers)
         for number, (_, some) in enumerate(grouped):
             for place in some:
                 reads[place] = number
@@ -167,21 +169,27 @@ class Fetching:
             first = last
         return [read for read, _ in grouped]
 
-    def _grouped(self, places: Sequence[tuple[int, int, int]], owners: Sequence[int]) -> list[tuple[Read, list[int]]]:
-        """Reads that know nothing of their chunks yet, and which these are: number, first byte and end of each."""
-        numbers = [number for number, _, _ in places]
-        have = [False] * len(places) if self.cached is None else self.cached.have(numbers).tolist()
-        ranges = [(2 * owner + here, *ends) for owner, here, (_, *ends) in zip(owners, have, places, strict=True)]
+    def _grouped(
+        self,
+        numbers: Sequence[int],
+        starts: Sequence[int],
+        stops: Sequence[int],
+        owners: Sequence[int] | None = None,
+    ) -> list[tuple[Read, list[int]]]:
+        """Reads that know nothing of their chunks yet, and which of them these are."""
+        have = [False] * len(numbers) if self.cached is None else self.cached.have(numbers).tolist()
+        if any(have):
+            owners = [2 * owner + here for owner, here in zip(owners or [0] * len(have), have, strict=True)]
         grouped = []
-        for some in coalesce(ranges, self.rule):
-            here = have[some[0]]
+        for some in coalesce(starts, stops, self.rule, owners):
+            is_here = have[some[0]]
             read = Read(
                 reader=self.reader,
                 shard=self.shard,
-                start=places[some[0]][1],
-                stop=max(places[place][2] for place in some),
-                cached=self.cached if here else None,
-                keep=None if here else self.cached,
+                start=starts[some[0]],
+                stop=max([stops[place] for place in some]),
+                cached=self.cached if is_here else None,
+                keep=None if is_here else self.cached,
             )
             grouped.append((read, some))
         return grouped

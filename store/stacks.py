@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .arrays import ArraySpec, Box
     from .plan import Slices
 
-__all__ = ["Columns", "Stack", "alike", "columns_of", "stacks_of"]
+__all__ = ["Columns", "Stack", "alike", "columns_of", "side_by_side", "stacks_of"]
 
 
 class Columns(NamedTuple):
@@ -114,6 +114,26 @@ def stacks_of(columns: Columns, there: Sequence[bool], *, thickness: int, most: 
         for begin, end in alike(here, most):
             found[not here[begin]].append(whole.cut(lowest + begin, lowest + end, thickness))
     return found
+
+
+def side_by_side(stacks: Sequence[Stack]) -> Iterator[tuple[int, Stack]]:
+    """Stacks of one height that follow each other along y, all of whose voxels in y are wanted.
+
+    Yields:
+        how many, and the first of them; its `outer` is that of all.
+    """
+    at = 0
+    while at < len(stacks):
+        first, count = stacks[at], 1
+        to_x, to_y, to_z = first.outer
+        height, stop = first.end - first.begin, to_y.stop
+        for begin, end, inner, (xs, ys, zs) in stacks[at + 1 :]:
+            # parts that are alike and touch are whole in y
+            if (end - begin, inner, xs, ys.start, zs) != (height, first.inner, to_x, stop, to_z):
+                break
+            count, stop = count + 1, ys.stop
+        yield count, first._replace(outer=(to_x, slice(to_y.start, stop), to_z))
+        at += count
 
 
 def alike(values: Sequence[int], most: int) -> Iterator[tuple[int, int]]:

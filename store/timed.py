@@ -131,7 +131,7 @@ class TimedReader(Reader):
         if not super()._unpack_frames(read, frames, memory):
             return False
         wall, cpu = watch.read()
-        self._add(read.access, len(read.ranges), read.targets(), wall, cpu)
+        self._add(read.access, len(read.numbers), read.targets(), wall, cpu)
         return True
 
     def _decode_frames(self, read: FrameRead, frames: Frames, out: NDArray[Any]) -> None:

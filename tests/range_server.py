@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from web_server import Answer, Call, Faults, Request, WebServer, part_of
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
 __all__ = ["Faults", "RangeServer", "Request"]
@@ -33,6 +34,7 @@ class RangeServer(WebServer):
         query: whether a signature is good: a callable that is given the query.
         refusal: status where it is not.
         ranges: False for a server that knows no ranges.
+        tls: with a certificate, for https.
         answer: (method, path, headers) → (status, headers, body), or None for the folder; for what tests need once.
     """
 
@@ -49,9 +51,10 @@ class RangeServer(WebServer):
         query: Callable[[str], bool] | None = None,
         refusal: int = 403,
         ranges: bool = True,
+        tls: ssl.SSLContext | None = None,
         answer: Callable[[str, str, Mapping[str, str]], tuple[int, dict[str, str], bytes] | None] | None = None,
     ) -> None:
-        super().__init__(faults=faults, delay_s=delay_s)
+        super().__init__(faults=faults, delay_s=delay_s, tls=tls)
         self.folder = None if folder is None else Path(folder)
         self.token = token
         self.refuse_token = refuse_token

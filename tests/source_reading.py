@@ -7,10 +7,34 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from voxpress.store.sources import Limits
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from voxpress.store.sources import Source
 
-__all__ = ["read", "report"]
+__all__ = ["FAULTS", "IMPATIENT", "QUICK", "read", "read_parts", "report"]
+
+FAULTS = ["error_500", "error_503", "error_429", "reset", "truncate", "stall", "trickle", "trickle_head"]
+QUICK = Limits(
+    connect_s=1,
+    timeout_s=0.15,
+    least_bytes=50_000,
+    deadline_s=4,
+    patience_s=4,
+    first_delay_s=0.002,
+    longest_delay_s=0.02,
+)
+IMPATIENT = Limits(
+    connect_s=1,
+    timeout_s=0.1,
+    least_bytes=50_000,
+    deadline_s=0.3,
+    patience_s=0.5,
+    first_delay_s=0.01,
+    longest_delay_s=0.05,
+)
 
 
 def read(source: Source, path: str, start: int, length: int) -> bytes:
@@ -18,6 +42,13 @@ def read(source: Source, path: str, start: int, length: int) -> bytes:
     out = bytearray(length)
     source.read_into(path, start, memoryview(out))
     return bytes(out)
+
+
+def read_parts(source: Source, path: str, start: int, sizes: Sequence[int]) -> list[bytes]:
+    """Bytes of a file that follow each other, in pieces."""
+    parts = [bytearray(size) for size in sizes]
+    assert source.read_parts(path, start, [memoryview(part) for part in parts])
+    return [bytes(part) for part in parts]
 
 
 def report(source: Source, path: str, length: int, queue: Any) -> None:

@@ -34,7 +34,7 @@ def packed(count: int, *, gap: int = 0) -> tuple[list[np.ndarray], bytes, list[t
 
 def filled(data: bytes, ranges: list[tuple[int, int]]) -> Frames:
     memory = np.empty(max(stop for _, stop in ranges) - min(ranges)[0] + MAX_GAP_BYTES, np.uint8)
-    frames = Frames.of(ranges, memory, max_gap_bytes=MAX_GAP_BYTES)
+    frames = Frames.of(*zip(*ranges, strict=True), memory, max_gap_bytes=MAX_GAP_BYTES)
     for start, parts in frames.runs:
         place = start - min(ranges)[0]
         for part in parts:
@@ -91,7 +91,7 @@ def test_a_later_frame_of_another_size_is_refused() -> None:
 
 
 def test_chunks_that_overlap_are_not_taken() -> None:
-    assert Frames.of([(0, 40), (39, 80)], np.empty(80, np.uint8), max_gap_bytes=MAX_GAP_BYTES) is None
+    assert Frames.of([0, 39], [40, 80], np.empty(80, np.uint8), max_gap_bytes=MAX_GAP_BYTES) is None
 
 
 def test_only_zstd_with_a_checksum_is_taken() -> None:

@@ -60,8 +60,11 @@ def test_a_whole_sample_is_all_of_its_chunks():
     ],
 )
 def test_coalescing(ranges, owners, gap, most, expected):
-    owned = [(owner, *ends) for owner, ends in zip(owners, ranges, strict=True)]
-    assert coalesce(owned, Coalescing(max_gap_bytes=gap, max_read_bytes=most)) == expected
+    rule = Coalescing(max_gap_bytes=gap, max_read_bytes=most)
+    starts, stops = [start for start, _ in ranges], [stop for _, stop in ranges]
+    assert coalesce(starts, stops, rule, owners) == expected
+    if not any(owners):
+        assert coalesce(starts, stops, rule) == expected, "one owner for all"
 
 
 @given(
@@ -70,14 +73,15 @@ def test_coalescing(ranges, owners, gap, most, expected):
     st.integers(1, 200),
 )
 def test_reads_hold_each_range_once_and_waste_no_more_than_allowed(drawn, gap, most):
-    ranges = [(owner, start, start + size) for owner, start, size in drawn]
-    reads = coalesce(ranges, Coalescing(max_gap_bytes=gap, max_read_bytes=most))
-    assert sorted(number for read in reads for number in read) == list(range(len(ranges)))
+    whose, first = [owner for owner, _, _ in drawn], [start for _, start, _ in drawn]
+    end = [start + size for _, start, size in drawn]
+    reads = coalesce(first, end, Coalescing(max_gap_bytes=gap, max_read_bytes=most), whose)
+    assert sorted(number for read in reads for number in read) == list(range(len(drawn)))
     for read in reads:
-        owners, starts, stops = zip(*(ranges[number] for number in read), strict=True)
-        assert len(set(owners)) == 1
+        starts, stops = [first[number] for number in read], [end[number] for number in read]
+        assert len({whose[number] for number in read}) == 1
         assert max(starts) - starts[0] < most
-        assert list(starts) == sorted(starts)
+        assert starts == sorted(starts)
         covered = np.zeros(700, bool)
         for start, stop in zip(starts, stops, strict=True):
             covered[start:stop] = True

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from voxpress import CorruptError, store
 from voxpress.store.codec_chain import CODECS, FAST_CODECS, TRAINING_CODECS, UNCOMPRESSED_CODECS
+from voxpress.store.frames import Frames
 from voxpress.store.plan import Coalescing, checked_box
 from voxpress.store.reader import Reader
 from voxpress.store.reads import Wanted
@@ -85,6 +86,7 @@ def cases(draw):
         "samples": draw(st.integers(1, 5)),
         "shard": draw(st.integers(1, 3)),
         "seed": draw(st.integers(0, 2**32 - 1)),
+        "far": draw(st.sampled_from([FarAway, FarAwayInParts])),
         "rule": Coalescing(
             max_gap_bytes=draw(st.sampled_from([0, 50, 10**6])), max_read_bytes=draw(st.integers(1, 500))
         ),
@@ -113,7 +115,7 @@ def test_boxes_are_what_zarr_python_reads(case):
             found = reader.read(PATH, slot, case["box"])
             np.testing.assert_array_equal(found, array[slot, x, y, z], strict=True)
             np.testing.assert_array_equal(reader.read(PATH, slot), volumes[slot], strict=True)
-        far = Reader(FarAway(Path(folder)), reader._manifest)
+        far = Reader(case["far"](Path(folder)), reader._manifest)
         far._rule = case["rule"]
         targets = [np.empty([stop - start for start, stop in case["box"]], spec.numpy_dtype) for _ in volumes]
         wanted = [Wanted(path=PATH, slot=slot, box=case["box"], target=target) for slot, target in enumerate(targets)]
@@ -128,6 +130,13 @@ class FarAway(LocalSource):
     """A folder that is read as if it were on a server."""
 
     remote = True
+    fills_parts = False
+
+
+class FarAwayInParts(FarAway):
+    """One whose answers can be received in parts."""
+
+    fills_parts = True
 
 
 @pytest.fixture
@@ -173,15 +182,31 @@ def test_chunks_of_a_box_that_lie_far_apart_are_one_read_without_what_is_between
     assert all(sum(run) <= 4 * one_chunk for run in runs)
 
 
-def test_what_a_server_sends_is_unpacked_together(tmp_path, monkeypatch):
+@pytest.mark.parametrize("far", [FarAway, FarAwayInParts])
+def test_what_a_server_sends_is_unpacked_together(tmp_path, monkeypatch, far):
     spec = dataclasses.replace(tiny.SPECS["image"], dtype="uint8", codecs=CODECS, shard_samples=1)
     volume = np.random.default_rng(0).integers(1, 256, (1, *spec.shape), np.uint8)
     near, _ = written_by_zarr(tmp_path, spec, volume)
-    reader = Reader(FarAway(tmp_path), near._manifest)
+    reader = Reader(far(tmp_path), near._manifest)
     monkeypatch.setattr(reader, "_one_by_one", lambda *_: pytest.fail("one by one"))
+    if far.fills_parts:
+        monkeypatch.setattr(Frames, "fill", lambda *_: pytest.fail("copied behind each other"))
     np.testing.assert_array_equal(reader.read(PATH, 0), volume[0])
     box = ((3, 11), (2, 17), (1, 16))
     np.testing.assert_array_equal(reader.read(PATH, 0, box), volume[0, 3:11, 2:17, 1:16])
+
+
+def test_boxes_of_one_sample_that_share_a_read(tmp_path):
+    spec = dataclasses.replace(tiny.SPECS["image"], dtype="uint8", codecs=CODECS, shard_samples=1)
+    volume = np.random.default_rng(0).integers(1, 256, (1, *spec.shape), np.uint8)
+    near, _ = written_by_zarr(tmp_path, spec, volume)
+    reader = Reader(FarAwayInParts(tmp_path), near._manifest)
+    boxes = [((0, 9), (2, 17), (1, 16)), ((3, 11), (0, 20), (0, 9)), ((3, 11), (0, 20), (0, 9))]
+    wanted = [Wanted(path=PATH, slot=0, box=box, target=np.empty([b - a for a, b in box], np.uint8)) for box in boxes]
+    (read,) = reader.open(reader.shard_of(PATH, 0), wanted)
+    read.run()
+    for one in wanted:
+        np.testing.assert_array_equal(one.target, volume[0][tuple(slice(*ends) for ends in one.box)])
 
 
 def test_many_threads_read_at_once(reader):

@@ -11,7 +11,7 @@ import traceback
 import numpy as np
 import pytest
 from range_server import Faults, RangeServer
-from source_reading import read, report
+from source_reading import FAULTS, IMPATIENT, QUICK, read, report
 
 from voxpress.errors import CorruptError, RemoteError, StallError, UnsafePathError
 from voxpress.store.sources import Limits, Source, deadlines
@@ -19,24 +19,6 @@ from voxpress.store.sources.client import client_of
 from voxpress.store.sources.http import HttpSource
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
-QUICK = Limits(
-    connect_s=1,
-    timeout_s=0.15,
-    least_bytes=50_000,
-    deadline_s=4,
-    patience_s=4,
-    first_delay_s=0.002,
-    longest_delay_s=0.02,
-)
-IMPATIENT = Limits(
-    connect_s=1,
-    timeout_s=0.1,
-    least_bytes=50_000,
-    deadline_s=0.3,
-    patience_s=0.5,
-    first_delay_s=0.01,
-    longest_delay_s=0.05,
-)
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +145,6 @@ def test_a_server_without_ranges_is_refused(folder):
 def test_an_answer_that_makes_no_sense_is_an_error(answer, error, said):
     with RangeServer(answer=lambda *_: answer) as server, pytest.raises(error, match=said):
         read(HttpSource(server.url, limits=IMPATIENT), "a", 0, 10)
-
-
-FAULTS = ["error_500", "error_503", "error_429", "reset", "truncate", "stall", "trickle", "trickle_head"]
 
 
 @pytest.fixture(params=[True, False], ids=["waits in the system", "waits in Python"])

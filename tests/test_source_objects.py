@@ -11,7 +11,7 @@ import traceback
 import numpy as np
 import pytest
 from range_server import Faults, RangeServer
-from source_reading import read, report
+from source_reading import read, read_parts, report
 
 from voxpress.errors import CorruptError, RemoteError, StallError, UnsafePathError
 from voxpress.store.sources import Limits, Source
@@ -46,6 +46,13 @@ def _fresh():
 @pytest.mark.parametrize(("start", "length"), [(0, 0), (0, 1), (17, 4096), (0, len(DATA)), (len(DATA) - 1, 1)])
 def test_bytes_are_those_of_the_file(server, start, length):
     assert read(SOURCE, "c/0", start, length) == DATA[start : start + length]
+
+
+def test_several_buffers_are_filled(server):
+    source = ObjectSource("s3://bucket/brains", limits=Limits(least_bytes=10_000))
+    sizes = [50_000, 4, 99_996, 7]
+    assert b"".join(read_parts(source, "c/0", 100, sizes)) == DATA[100:150_107]
+    assert server.requests == 4, "of four times 10,000 bytes each"
 
 
 def test_a_whole_file_has_a_limit(server):

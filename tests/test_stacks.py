@@ -7,7 +7,7 @@ import tiny_store as tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxpress.store.stacks import columns_of, stacks_of
+from voxpress.store.stacks import columns_of, side_by_side, stacks_of
 
 axis = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
     lambda sizes: st.tuples(
@@ -33,6 +33,7 @@ def test_stacks_put_the_box_together(axes, most, seed, share_missing):
     # as they are, and cut into single chunks
     if seed % 2:
         present = [stack.cut(at, at + 1, chunk[0]) for stack in present for at in range(stack.begin, stack.end)]
+    chunks = []
     for stack in present:
         assert all(there[stack.begin : stack.end])
         assert 0 < stack.end - stack.begin <= most
@@ -42,6 +43,14 @@ def test_stacks_put_the_box_together(axes, most, seed, share_missing):
         data = [volume[tuple(slice(c, c + s) for c, s in zip(corner, chunk, strict=True))] for corner in corners]
         assert (found[stack.outer] == -1).all()
         found[stack.outer] = np.concatenate(data)[stack.inner]
+        chunks += data
+    together, at = np.full_like(found, -1), 0
+    for count, stack in side_by_side(present):
+        end = at + count * (stack.end - stack.begin)
+        each = np.array(chunks[at:end]).reshape(count, -1, *chunk[1:])[:, *stack.inner]
+        together[stack.outer] = np.concatenate(list(each), axis=1)
+        at = end
+    np.testing.assert_array_equal(together, found)
     for stack in missing:
         assert not any(there[stack.begin : stack.end])
         assert (found[stack.outer] == -1).all()
@@ -53,6 +62,14 @@ def test_stacks_put_the_box_together(axes, most, seed, share_missing):
     assert ends[0] == 0
     assert ends[-1] == len(there)
     assert ends[1:-1:2] == ends[2::2], "every chunk is in one stack"
+
+
+def test_whole_columns_are_copied_together():
+    spec = dataclasses.replace(tiny.SPECS["image"], shape=(6, 20, 8), chunk=(2, 4, 8))
+    stacks, _ = stacks_of(columns_of(((1, 5), (2, 19), (0, 8)), spec), [True] * 15, thickness=2, most=9)
+    together = list(side_by_side(stacks))
+    assert [count for count, _ in together] == [1, 3, 1]
+    assert [stack.outer[1] for _, stack in together] == [slice(0, 2), slice(2, 14), slice(14, 17)]
 
 
 def test_a_whole_sample_of_slabs_is_one_stack():

@@ -82,7 +82,7 @@ def test_only_the_chunks_of_the_patch_are_read(cohort, monkeypatch):
 
     def noted(self, shard, wanted):
         reads = open_(self, shard, wanted)
-        asked.extend(span for read in reads for span in read.ranges)
+        asked.extend(span for read in reads for span in read.starts)
         return reads
 
     monkeypatch.setattr(Reader, "open", noted)

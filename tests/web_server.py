@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 __all__ = ["Answer", "Call", "Faults", "Request", "WebServer", "part_of"]
@@ -211,6 +212,7 @@ class WebServer(ABC):
     Args:
         faults: what goes wrong.
         delay_s: before each answer.
+        tls: with a certificate, for https.
 
     Attributes:
         log: every request, in order of arrival.
@@ -218,9 +220,12 @@ class WebServer(ABC):
         busiest: most requests that waited for the head of their answer at a time.
     """
 
-    def __init__(self, *, faults: Faults | None = None, delay_s: float = 0.0) -> None:
+    def __init__(
+        self, *, faults: Faults | None = None, delay_s: float = 0.0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.faults = faults or Faults()
         self.delay_s = delay_s
+        self.tls = tls
         self.log: list[Request] = []
         self.bytes_sent = 0
         self.busiest = 0
@@ -257,7 +262,7 @@ class WebServer(ABC):
     @property
     def url(self) -> str:
         """Address of the root, with a slash at the end."""
-        return f"http://127.0.0.1:{self.port}/"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/"
 
     @property
     def requests(self) -> int:
@@ -307,6 +312,9 @@ class _Server(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.owner.tls is not None:
+            # the handshake comes with the first read, in the thread of the connection
+            connection = self.owner.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self.owner.connections += 1
         self._open.add(connection)
         return connection, address

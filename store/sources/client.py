@@ -21,6 +21,7 @@ from ...errors import RemoteError, VoxpressError
 from .backoff import Failure, retry_after_s
 from .deadlines import Deadline, deadline_pools, send
 from .gate import HostGate
+from .parts import Parts
 from .process import PerProcess
 
 if TYPE_CHECKING:
@@ -84,15 +85,15 @@ class Answer:
         """A header, or an empty text."""
         return self.received.head.headers.get(name, "")
 
-    def read_into(self, memory: memoryview) -> int:
+    def read_into(self, parts: Parts) -> int:
         """Put what has arrived of the body, at least a byte, into memory; 0 at its end."""
-        return self.received.read_into(memory)
+        return self.received.read_into(parts)
 
     def finish(self) -> None:
         """Read the rest of a small body, so that the connection can be used again."""
         if self.body_bytes is not None and self.body_bytes <= _SMALL_BODY_BYTES:
-            rest = memoryview(bytearray(self.body_bytes))
-            while self.read_into(rest):
+            rest = Parts([memoryview(bytearray(self.body_bytes))])
+            while rest.left and self.read_into(rest):
                 pass
 
 

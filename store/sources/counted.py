@@ -39,6 +39,11 @@ class CountedSource:
         """As the source."""
         return self.inner.remote
 
+    @property
+    def fills_parts(self) -> bool:
+        """As the source; False where it does not say."""
+        return getattr(self.inner, "fills_parts", False)
+
     def below(self, folder: str) -> CountedSource:
         """As the source; counted together."""
         return replace(self, inner=self.inner.below(folder))

@@ -22,10 +22,17 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Deadline", "Received", "deadline_pools", "send"]
+    from .parts import Parts
+
+__all__ = ["Deadline", "Received", "deadline_pools", "fills_parts", "send"]
 
 _LINUX: Final = sys.platform == "linux" and struct.calcsize("l") == 8
 """Where `socket(7)` says how the time-out of a call is set, as two long integers."""
+
+
+def fills_parts(url: str) -> bool:
+    """Whether an answer can be put into memory in parts for no more than it costs to put it into one."""
+    return _LINUX and url.startswith("http://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,11 @@ class Received:
     """
 
     head: urllib3.BaseHTTPResponse
-    body: http.client.HTTPResponse
+    body: _TimedResponse
 
-    def read_into(self, memory: memoryview) -> int:
+    def read_into(self, parts: Parts) -> int:
         """Put what has arrived of the body, at least a byte, into memory; 0 at its end."""
-        size = self.body.readinto1(memory)
+        size = self.body.receive(parts)
         if self.body.isclosed():
             # read to its end: the connection can be used again
             self.head.release_conn()
@@ -94,20 +101,27 @@ class _TimedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether `receive` can be used: not where TLS lies between."""
+        return _LINUX and type(self._sock) is socket.socket
+
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
-        left = self._deadline.left_s()
-        # not where TLS lies between
-        if _LINUX and type(self._sock) is socket.socket:
-            return _wait_in_system(self._sock, memoryview(buffer), left)
-        self._sock.settimeout(left)
+        if self.is_plain:
+            return self.receive([memoryview(buffer)])
+        self._sock.settimeout(self._deadline.left_s())
         return self._raw.readinto(buffer)
+
+    def receive(self, parts: list[memoryview]) -> int:
+        """Fill memory, as far as something comes; 0 at the end."""
+        return _wait_in_system(self._sock, parts, self._deadline.left_s())
 
     def close(self) -> None:
         self._raw.close()
         super().close()
 
 
-def _wait_in_system(sock: socket.socket, buffer: memoryview, seconds: float) -> int:
+def _wait_in_system(sock: socket.socket, parts: list[memoryview], seconds: float) -> int:
     """Receive within some time, by one call of the system.
 
     Python's own time-outs make three of it (set, wait, receive), and more where a body comes in parts. After each a
@@ -120,10 +134,14 @@ def _wait_in_system(sock: socket.socket, buffer: memoryview, seconds: float) -> 
         sock.settimeout(None)
     micros = max(1, int(seconds * 1e6))  # 0 would be for ever
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", *divmod(micros, 10**6)))
+    flags = 0
     # what is larger than the buffer of a reader is part of a body, and no more than is left of it
-    wait = socket.MSG_WAITALL if len(buffer) > io.DEFAULT_BUFFER_SIZE else 0
+    if sum(map(len, parts)) > io.DEFAULT_BUFFER_SIZE:
+        flags = socket.MSG_WAITALL
+        # or Linux may wait 40 ms before it tells the server that there is room for more, once for each connection
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     try:
-        return sock.recv_into(buffer, 0, wait)
+        return sock.recvmsg_into(parts, 0, flags)[0]
     except BlockingIOError:
         raise TimeoutError from None
 
@@ -131,16 +149,36 @@ def _wait_in_system(sock: socket.socket, buffer: memoryview, seconds: float) -> 
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, _REQUEST.deadline))
+        self._timed = _TimedReader(self.fp.detach(), sock, _REQUEST.deadline)
+        self.fp = io.BufferedReader(self._timed)
+        self._is_buffered = True
         _REQUEST.response = self
 
-    def readinto1(self, buffer: WriteableBuffer, /) -> int:
+    def receive(self, parts: Parts) -> int:
+        """Put what has arrived of the body into memory; 0 at its end."""
         if self.chunked or self.length is None or self.fp is None:
-            return super().readinto1(buffer)
-        size = self.fp.readinto1(memoryview(buffer)[: self.length])
+            size = self.readinto1(parts.next(parts.left)[0])
+            parts.filled(size)
+            return size
+        size = self._receive(parts, self.length)
         self.length -= size
         if not self.length:
             self.close()
+        return size
+
+    def _receive(self, parts: Parts, most: int) -> int:
+        if not self._timed.is_plain:
+            size = self.fp.readinto1(parts.next(most)[0])
+        elif self._is_buffered:
+            # what came with the head, or after it
+            arrived = self.fp.peek()
+            data = self.fp.read(min(len(arrived), most, parts.left))
+            self._is_buffered = len(data) < len(arrived)
+            parts.put(data)
+            return len(data)
+        else:
+            size = self._timed.receive(parts.next(most))
+        parts.filled(size)
         return size
 
 

@@ -15,11 +15,13 @@ from ...errors import CorruptError, RemoteError
 from ..layout import check_relative
 from .backoff import Failure, Limits
 from .client import Query, client_of, status_text, without_secrets
+from .deadlines import fills_parts
+from .parts import Parts
 from .secrets import keep_secret, secret_of
 from .trying import REMOTE_ADVICE, keep_trying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from .backoff import Attempts
     from .client import Answer, Client
@@ -83,18 +85,37 @@ class HttpSource:
 
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out`; as `Source.read_into`."""
-        if not len(out):
-            return
-        done = 0
+        if len(out):
+            self._fill(path, start, Parts([out]))
+
+    @property
+    def fills_parts(self) -> bool:
+        """Whether `read_parts` takes no longer than `read_into`: not where TLS lies between."""
+        return fills_parts(self.address)
+
+    def read_parts(self, path: str, start: int, parts: Sequence[memoryview]) -> bool:
+        """Fill several buffers, one after the other, by one request.
+
+        Args:
+            path: the file.
+            start: first byte, from the start of the file.
+            parts: writable, none of them empty.
+
+        Returns:
+            True.
+        """
+        self._fill(path, start, Parts(parts))
+        return True
+
+    def _fill(self, path: str, start: int, parts: Parts) -> None:
+        last = start + parts.left - 1
 
         def attempt(client: Client, attempts: Attempts) -> None:
-            nonlocal done
-            first, last = start + done, start + len(out) - 1
+            first = last + 1 - parts.left
             query = self._query(path, {"Range": f"bytes={first}-{last}"})
             with client.answer(query, attempts) as answer:
                 self._check_range(answer, path, first, last)
-                for size in _arriving(answer, out[done:], attempts, self.limits):
-                    done += size
+                _take(answer, parts, attempts, self.limits)
 
         self._try(path, attempt)
 
@@ -111,7 +132,9 @@ class HttpSource:
                     raise self._too_large(path, f"{size} bytes", most)
                 # what is not written to takes no memory
                 out = np.empty(most + 1 if size is None else size, np.uint8).data
-                done = sum(_arriving(answer, out, attempts, self.limits, exact=size is not None))
+                parts = Parts([out])
+                _take(answer, parts, attempts, self.limits, exact=size is not None)
+                done = len(out) - parts.left
                 if done > most:
                     raise self._too_large(path, "more", most)
                 return bytes(out[:done])
@@ -224,32 +247,25 @@ def _again(address: str, hub: bool, limits: Limits, token: Secret | None) -> Htt
     return HttpSource(address, hub, limits)
 
 
-def _arriving(
-    answer: Answer, out: memoryview, attempts: Attempts, limits: Limits, *, exact: bool = True
-) -> Iterator[int]:
-    """Put the body of an answer into memory as it arrives; each `least_bytes` of it buy more time.
+def _take(answer: Answer, parts: Parts, attempts: Attempts, limits: Limits, *, exact: bool = True) -> None:
+    """Put the body of an answer into memory; each `least_bytes` of it buy more time.
 
     Args:
         answer: whose body has not been read.
-        out: filled from its beginning; what follows in the body is left.
+        parts: know what was filled, also after a failure; what follows in the body is left.
         attempts: of the read.
         limits: of the source.
         exact: a body that is shorter is a failure.
-
-    Yields:
-        how many bytes came.
     """
-    done, due = 0, limits.least_bytes
-    while done < len(out):
-        size = answer.read_into(out[done:])
+    wanted, due = parts.left, limits.least_bytes
+    while parts.left:
+        size = answer.read_into(parts)
         if not size:
             if exact:
-                raise Failure(f"was cut short after {done} of {len(out)} bytes")
+                raise Failure(f"was cut short after {wanted - parts.left} of {wanted} bytes")
             return
-        done += size
         due -= size
         if due <= 0:
             due = limits.least_bytes
             answer.deadline.extend(limits.timeout_s)
             attempts.progressed(time.monotonic())
-        yield size

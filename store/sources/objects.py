@@ -15,11 +15,12 @@ from ..layout import check_relative
 from .backoff import Failure, Limits
 from .client import status_text, without_secrets
 from .gate import HostGate
+from .parts import Parts
 from .process import PerProcess
 from .trying import REMOTE_ADVICE, keep_trying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from obstore.store import ObjectStore
 
@@ -81,11 +82,26 @@ class ObjectSource:
 
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out`; as `Source.read_into`."""
-        size, done = _MARKS_A_REQUEST * self.limits.least_bytes, 0
-        while done < len(out):
-            part = out[done : done + size]
-            self._read_part(path, start + done, part)
-            done += len(part)
+        self._fill(path, start, Parts([out]))
+
+    @property
+    def fills_parts(self) -> bool:
+        """True: what came is copied in any case."""
+        return True
+
+    def read_parts(self, path: str, start: int, parts: Sequence[memoryview]) -> bool:
+        """Fill several buffers, one after the other.
+
+        Args:
+            path: the file.
+            start: first byte, from the start of the file.
+            parts: writable, none of them empty.
+
+        Returns:
+            True.
+        """
+        self._fill(path, start, Parts(parts))
+        return True
 
     def read_all(self, path: str, *, most: int) -> bytes:
         """Read a small file whole; as `Source.read_all`."""
@@ -101,12 +117,18 @@ class ObjectSource:
         """Empty: what is published does not change, and a short file fails when it is read."""
         return ()
 
-    def _read_part(self, path: str, start: int, out: memoryview) -> None:
-        data = self.request(path, lambda obstore, store: obstore.get_range(store, path, start=start, length=len(out)))
+    def _fill(self, path: str, start: int, parts: Parts) -> None:
+        while parts.left:
+            data = self._range(path, start, min(parts.left, _MARKS_A_REQUEST * self.limits.least_bytes))
+            parts.put(data)
+            start += len(data)
+
+    def _range(self, path: str, start: int, length: int) -> memoryview:
+        data = self.request(path, lambda obstore, store: obstore.get_range(store, path, start=start, length=length))
         # object storage gives what there is of a range that leaves the file
-        if len(data) != len(out):
-            raise self._too_short(path, start + len(data), start + len(out))
-        out[:] = memoryview(data)
+        if len(data) != length:
+            raise self._too_short(path, start + len(data), start + length)
+        return memoryview(data)
 
     def request(self, path: str, request: Callable[[Any, ObjectStore], Result], *, done: str = "read") -> Result:
         """Ask the storage for something, until it answers.

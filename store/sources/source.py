@@ -19,7 +19,8 @@ class Source(Protocol):
       used before it, can be used after it. (Object storage is the exception: `ObjectSource` says how.)
     - Every method may be called from many threads at once, and releases the GIL while it waits.
     - Paths are relative to the store with ``/`` between parts, and are vetted: `UnsafePathError` for all others.
-    - One that is not remote may have `read_parts` too, as `LocalSource` has it; readers do without where it has none.
+    - It may have `read_parts` too, which fills several buffers, as `LocalSource` and `HttpSource` do. Readers do
+      without where it has none, and where `fills_parts` of a remote one says that it is no gain.
     - A read gives all the bytes that were asked for, or raises. Whether they are the right bytes is for the reader
       to check, with the checksums of the manifest and of the chunks.
     """
