@@ -19,6 +19,7 @@ from s3_server import S3, s3_server
 
 import voxpress
 from voxpress import cli
+from voxpress.store.sources import deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +66,12 @@ def loopback_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lo
     with LoopbackHub(tmp_path / "hub") as hub:
         point_at(hub, tmp_path / "home", monkeypatch)
         yield hub
+
+
+@pytest.fixture(params=[True, False], ids=["waits in the system", "waits in Python"])
+def waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How an answer over plain HTTP is received: on Linux, and elsewhere."""
+    monkeypatch.setattr(deadlines, "_LINUX", deadlines._LINUX and request.param)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from voxpress.store.sources import Limits
 
 if TYPE_CHECKING:
@@ -14,8 +16,9 @@ if TYPE_CHECKING:
 
     from voxpress.store.sources import Source
 
-__all__ = ["FAULTS", "IMPATIENT", "QUICK", "read", "read_parts", "report"]
+__all__ = ["DATA", "FAULTS", "IMPATIENT", "QUICK", "read", "read_parts", "report"]
 
+DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 FAULTS = ["error_500", "error_503", "error_429", "reset", "truncate", "stall", "trickle", "trickle_head"]
 QUICK = Limits(
     connect_s=1,

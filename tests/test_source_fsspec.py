@@ -6,18 +6,16 @@ import threading
 import traceback
 
 import fsspec
-import numpy as np
 import pytest
 from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from range_server import Faults, RangeServer
-from source_reading import read, report
+from source_reading import DATA, read, report
 
 from voxpress.errors import CorruptError, RemoteError, UnsafePathError
 from voxpress.store.sources import Limits, Source
 from voxpress.store.sources.filesystems import FsspecSource
 
-DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 QUICK = Limits(deadline_s=5, first_delay_s=0.002, longest_delay_s=0.02)
 IMPATIENT = Limits(deadline_s=0.3, first_delay_s=0.01, longest_delay_s=0.05)
 

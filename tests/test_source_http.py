@@ -8,17 +8,14 @@ import threading
 import time
 import traceback
 
-import numpy as np
 import pytest
 from range_server import Faults, RangeServer
-from source_reading import FAULTS, IMPATIENT, QUICK, read, report
+from source_reading import DATA, FAULTS, IMPATIENT, QUICK, read, report
 
 from voxpress.errors import CorruptError, RemoteError, StallError, UnsafePathError
-from voxpress.store.sources import Limits, Source, deadlines
+from voxpress.store.sources import Limits, Source
 from voxpress.store.sources.client import client_of
 from voxpress.store.sources.http import HttpSource
-
-DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 
 
 @pytest.fixture(scope="module")
@@ -145,11 +142,6 @@ def test_a_server_without_ranges_is_refused(folder):
 def test_an_answer_that_makes_no_sense_is_an_error(answer, error, said):
     with RangeServer(answer=lambda *_: answer) as server, pytest.raises(error, match=said):
         read(HttpSource(server.url, limits=IMPATIENT), "a", 0, 10)
-
-
-@pytest.fixture(params=[True, False], ids=["waits in the system", "waits in Python"])
-def waiting(request, monkeypatch):
-    monkeypatch.setattr(deadlines, "_LINUX", deadlines._LINUX and request.param)
 
 
 @pytest.mark.usefixtures("waiting")

@@ -8,16 +8,14 @@ import threading
 import time
 import traceback
 
-import numpy as np
 import pytest
 from range_server import Faults, RangeServer
-from source_reading import read, read_parts, report
+from source_reading import DATA, read, read_parts, report
 
 from voxpress.errors import CorruptError, RemoteError, StallError, UnsafePathError
 from voxpress.store.sources import Limits, Source
 from voxpress.store.sources.objects import ObjectSource
 
-DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 QUICK = Limits(connect_s=1, timeout_s=0.2, least_bytes=30_000, deadline_s=5, first_delay_s=0.002, longest_delay_s=0.02)
 IMPATIENT = Limits(connect_s=1, timeout_s=0.1, deadline_s=0.3, first_delay_s=0.01, longest_delay_s=0.05)
 SOURCE = ObjectSource("s3://bucket/brains", limits=QUICK)

@@ -9,14 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from range_server import Faults, RangeServer
-from source_reading import FAULTS, IMPATIENT, QUICK, read_parts
+from source_reading import DATA, FAULTS, IMPATIENT, QUICK, read_parts
 
 from voxpress.errors import CorruptError, RemoteError, StallError
-from voxpress.store.sources import deadlines
 from voxpress.store.sources.http import HttpSource
 from voxpress.store.sources.parts import Parts
-
-DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +21,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     (folder / "c.0").write_bytes(DATA)
     return folder
-
-
-@pytest.fixture(params=[True, False], ids=["by the system", "one by one"])
-def way(request, monkeypatch):
-    monkeypatch.setattr(deadlines, "_LINUX", deadlines._LINUX and request.param)
 
 
 def pieces(start: int, sizes: list[int]) -> list[bytes]:
@@ -59,7 +51,7 @@ def test_no_more_parts_than_one_call_takes():
     assert [len(part) for part in parts.next(4)] == [1, 2, 1]
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize(
     "sizes",
     [[1], [300_000], [100_000, 4, 100_000, 4], [4] * 5000, [8192, 1, 8191], [1] * 2000 + [200_000]],
@@ -73,7 +65,7 @@ def test_bytes_are_those_of_the_file(folder, sizes):
         assert (server.requests, server.connections) == (2, 1)
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_passes_is_not_seen(folder, fault):
     sizes = [70_000, 4, 9_996, 50_000, 4, 69_996]
@@ -82,7 +74,7 @@ def test_a_fault_that_passes_is_not_seen(folder, fault):
         assert [request.fault for request in server.log] == [fault, fault, None]
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_stays_is_an_error(folder, fault):
     stalls = fault in {"stall", "trickle", "trickle_head"}
@@ -93,7 +85,7 @@ def test_a_fault_that_stays_is_an_error(folder, fault):
         read_parts(HttpSource(server.url, limits=IMPATIENT), "c.0", 0, [9_000, 1_000])
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("waiting")
 def test_a_read_goes_on_within_a_part(folder):
     with RangeServer(folder, faults=Faults(truncate=1.0, first=4)) as server:
         sizes = [140_000, 20_000, 140_000]

@@ -6,21 +6,18 @@ import datetime as dt
 import ipaddress
 import ssl
 
-import numpy as np
 import pytest
 import torch
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from range_server import Faults, RangeServer
-from source_reading import FAULTS, QUICK, read, read_parts
+from source_reading import DATA, FAULTS, QUICK, read, read_parts
 
 import voxpress as vp
 from voxpress.errors import RemoteError
 from voxpress.loaders import VolumeStream
 from voxpress.store.sources.http import HttpSource
-
-DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ class HttpSource:
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out`; as `Source.read_into`."""
         if len(out):
-            self._fill(path, start, Parts([out]))
+            self.read_parts(path, start, [out])
 
     @property
     def fills_parts(self) -> bool:
@@ -94,30 +94,19 @@ class HttpSource:
         return fills_parts(self.address)
 
     def read_parts(self, path: str, start: int, parts: Sequence[memoryview]) -> bool:
-        """Fill several buffers, one after the other, by one request.
-
-        Args:
-            path: the file.
-            start: first byte, from the start of the file.
-            parts: writable, none of them empty.
-
-        Returns:
-            True.
-        """
-        self._fill(path, start, Parts(parts))
-        return True
-
-    def _fill(self, path: str, start: int, parts: Parts) -> None:
-        last = start + parts.left - 1
+        """Fill several buffers by one request; as `LocalSource.read_parts`, but raises what `read_into` does."""
+        rest = Parts(parts)
+        last = start + rest.left - 1
 
         def attempt(client: Client, attempts: Attempts) -> None:
-            first = last + 1 - parts.left
+            first = last + 1 - rest.left
             query = self._query(path, {"Range": f"bytes={first}-{last}"})
             with client.answer(query, attempts) as answer:
                 self._check_range(answer, path, first, last)
-                _take(answer, parts, attempts, self.limits)
+                _take(answer, rest, attempts, self.limits)
 
         self._try(path, attempt)
+        return True
 
     def read_all(self, path: str, *, most: int) -> bytes:
         """Read a small file whole; as `Source.read_all`."""

@@ -76,7 +76,7 @@ class LocalSource:
         Args:
             path: the file.
             start: first byte, from the start of the file.
-            parts: writable.
+            parts: writable, none of them empty.
 
         Returns:
             whether that worked; if not, `read_into` knows why.

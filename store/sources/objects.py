@@ -82,7 +82,7 @@ class ObjectSource:
 
     def read_into(self, path: str, start: int, out: memoryview) -> None:
         """Fill `out`; as `Source.read_into`."""
-        self._fill(path, start, Parts([out]))
+        self.read_parts(path, start, [out])
 
     @property
     def fills_parts(self) -> bool:
@@ -90,17 +90,12 @@ class ObjectSource:
         return True
 
     def read_parts(self, path: str, start: int, parts: Sequence[memoryview]) -> bool:
-        """Fill several buffers, one after the other.
-
-        Args:
-            path: the file.
-            start: first byte, from the start of the file.
-            parts: writable, none of them empty.
-
-        Returns:
-            True.
-        """
-        self._fill(path, start, Parts(parts))
+        """Fill several buffers; as `LocalSource.read_parts`, but raises what `read_into` does."""
+        rest = Parts(parts)
+        while rest.left:
+            data = self._range(path, start, min(rest.left, _MARKS_A_REQUEST * self.limits.least_bytes))
+            rest.put(data)
+            start += len(data)
         return True
 
     def read_all(self, path: str, *, most: int) -> bytes:
@@ -116,12 +111,6 @@ class ObjectSource:
     def state(self, path: str, size: int) -> tuple[int, ...]:  # noqa: ARG002 - of the contract
         """Empty: what is published does not change, and a short file fails when it is read."""
         return ()
-
-    def _fill(self, path: str, start: int, parts: Parts) -> None:
-        while parts.left:
-            data = self._range(path, start, min(parts.left, _MARKS_A_REQUEST * self.limits.least_bytes))
-            parts.put(data)
-            start += len(data)
 
     def _range(self, path: str, start: int, length: int) -> memoryview:
         data = self.request(path, lambda obstore, store: obstore.get_range(store, path, start=start, length=length))

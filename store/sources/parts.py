@@ -30,8 +30,6 @@ class Parts:
 
     def next(self, most_bytes: int) -> list[memoryview]:
         """What is filled next, by one call of the system: up to so many bytes, at least one."""
-        if not self._first and not self._full and len(self._parts) <= _MOST and self.left <= most_bytes:
-            return list(self._parts)
         found, start = [], self._full
         for part in self._parts[self._first : self._first + _MOST]:
             found.append(part[start : start + most_bytes])
